@@ -1,0 +1,216 @@
+// The one error class and the one table of codes. A code says how the failure is answered (HTTP status, JSON-RPC code),
+// how loud it is in the log, and what an operator should make of it. Where an error is turned into bytes is the surface's
+// business: mcp/ for clients, cli/ for people.
+
+/** Who caused the failure: the client's request, this gateway, or the server behind it. */
+export type ErrorSource = 'client' | 'gateway' | 'upstream'
+
+/** Whether the caller may send the same request again: `never`, `if-unsent` (only when it provably never left), `safe`. */
+export type RetryAdvice = 'never' | 'if-unsent' | 'safe'
+
+/** One row of the table. */
+export interface ErrorRow {
+  readonly source: ErrorSource
+  /** HTTP status (RFC 9110 §15) that a client gets. */
+  readonly status: number
+  /** JSON-RPC error code in the body; MCP reserves -32000 … -32099, so ours are the generic ones unless MCP names one. */
+  readonly rpcCode: number
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly retry: RetryAdvice
+  /** One sentence for the operator: what happened and what to do. */
+  readonly meaning: string
+}
+
+const INVALID_REQUEST = -32600
+const PARSE_ERROR = -32700
+const INVALID_PARAMS = -32602
+const INTERNAL = -32603
+const HEADER_MISMATCH = -32020
+const UNSUPPORTED_PROTOCOL_VERSION = -32022
+
+const row = (
+  source: ErrorSource,
+  status: number,
+  rpcCode: number,
+  level: ErrorRow['level'],
+  rest: readonly [retry: RetryAdvice, meaning: string],
+): ErrorRow => ({ source, status, rpcCode, level, retry: rest[0], meaning: rest[1] })
+
+/** Every code the gateway can answer with. `docs/reference/errors.md` is compared with this table by a test. */
+export const errorTable = {
+  GW_BAD_FRAMING: row('client', 400, INVALID_REQUEST, 'info', [
+    'never',
+    'The HTTP request is malformed or ambiguous (for example two Host headers, an absolute-form target, a header name with an underscore); nothing was forwarded.',
+  ]),
+  GW_HEADERS_TOO_LARGE: row('client', 431, INVALID_REQUEST, 'info', [
+    'never',
+    'The header section exceeds limits.max_header_bytes or limits.max_headers; send less or raise the limit.',
+  ]),
+  GW_BODY_TOO_LARGE: row('client', 413, INVALID_REQUEST, 'info', [
+    'never',
+    'The request body exceeds limits.max_body_bytes; it was not forwarded.',
+  ]),
+  GW_REQUEST_TIMEOUT: row('client', 408, INVALID_REQUEST, 'info', [
+    'safe',
+    'The request did not arrive whole within limits.header_timeout or limits.request_timeout.',
+  ]),
+  GW_TOO_MANY_CONNECTIONS: row('gateway', 503, INTERNAL, 'warn', [
+    'safe',
+    'New connections come faster than limits.accept_rate, or limits.max_connections are open; Retry-After says when to come back.',
+  ]),
+  GW_DRAINING: row('gateway', 503, INTERNAL, 'info', [
+    'safe',
+    'The gateway is stopping and takes no new calls; another replica will.',
+  ]),
+  GW_HOST_NOT_ALLOWED: row('client', 403, INVALID_REQUEST, 'warn', [
+    'never',
+    'The Host header names a host this listener does not answer for (DNS rebinding defence); add it to listeners[].allowed_hosts if it is yours.',
+  ]),
+  GW_ORIGIN_NOT_ALLOWED: row('client', 403, INVALID_REQUEST, 'warn', [
+    'never',
+    'A browser page of another origin made the request; add its origin to listeners[].allowed_origins if you trust it.',
+  ]),
+  GW_NO_ROUTE: row('client', 404, INVALID_REQUEST, 'info', [
+    'never',
+    'No route has this path; compare the client’s URL with routes[].path.',
+  ]),
+  GW_METHOD_NOT_ALLOWED: row('client', 405, INVALID_REQUEST, 'info', [
+    'never',
+    'MCP endpoints take POST, and from clients of the legacy era GET and DELETE.',
+  ]),
+  GW_UNSUPPORTED_MEDIA_TYPE: row('client', 415, INVALID_REQUEST, 'info', [
+    'never',
+    'A POST to an MCP endpoint carries application/json in UTF-8, without content coding.',
+  ]),
+  GW_NOT_ACCEPTABLE: row('client', 406, INVALID_REQUEST, 'info', [
+    'never',
+    'The client’s Accept header rules out what the endpoint sends: POST needs application/json and text/event-stream, GET text/event-stream.',
+  ]),
+  GW_PARSE_ERROR: row('client', 400, PARSE_ERROR, 'info', [
+    'never',
+    'The body is not valid JSON in UTF-8, or is nested or populated beyond limits.max_json_depth or limits.max_json_elements.',
+  ]),
+  GW_INVALID_MESSAGE: row('client', 400, INVALID_REQUEST, 'info', [
+    'never',
+    'The body is JSON but not a JSON-RPC message this endpoint takes (shape, id, batch, or a duplicate key where a decision hangs on it).',
+  ]),
+  GW_INVALID_ENVELOPE: row('client', 400, INVALID_PARAMS, 'info', [
+    'never',
+    'A request of the modern era lacks a required member of params._meta.',
+  ]),
+  GW_HEADER_MISMATCH: row('client', 400, HEADER_MISMATCH, 'info', [
+    'never',
+    'An MCP header is missing or malformed, or does not say the same as the body (MCP 2026-07-28, HeaderMismatch).',
+  ]),
+  GW_UNSUPPORTED_VERSION: row('client', 400, UNSUPPORTED_PROTOCOL_VERSION, 'info', [
+    'never',
+    'The server behind this route does not speak the client’s protocol version; error.data.supported lists those it does.',
+  ]),
+  GW_SESSION_REQUIRED: row('client', 400, INVALID_REQUEST, 'info', [
+    'never',
+    'A request of the legacy era to this server needs the Mcp-Session-Id that its initialize was answered with.',
+  ]),
+  GW_SESSION_NOT_FOUND: row('client', 404, INVALID_REQUEST, 'info', [
+    'never',
+    'The session id is unknown, ended, or not from this gateway; the client must initialize again.',
+  ]),
+  GW_STREAM_CONFLICT: row('client', 409, INVALID_REQUEST, 'info', [
+    'never',
+    'The session already has an open GET event stream; a message may go to only one.',
+  ]),
+  GW_LOOP_DETECTED: row('gateway', 508, INTERNAL, 'error', [
+    'never',
+    'The request has passed this gateway before: an endpoint URL points back at the gateway itself.',
+  ]),
+  GW_CLIENT_GONE: row('client', 499, INVALID_REQUEST, 'debug', [
+    'never',
+    'The client closed the connection before its answer was complete.',
+  ]),
+  GW_SLOW_READER: row('client', 499, INVALID_REQUEST, 'warn', [
+    'never',
+    'The client did not read its answer within limits.slow_reader_timeout; the connection was cut to keep memory flat.',
+  ]),
+  GW_UPSTREAM_UNREACHABLE: row('upstream', 502, INTERNAL, 'warn', [
+    'safe',
+    'No endpoint of the server could be connected to; the request never left. Check that the server runs and its address is right.',
+  ]),
+  GW_UPSTREAM_TLS: row('upstream', 502, INTERNAL, 'error', [
+    'safe',
+    'The TLS handshake with the endpoint failed (certificate, name or version); the request never left.',
+  ]),
+  GW_UPSTREAM_BROKEN: row('upstream', 502, INTERNAL, 'warn', [
+    'never',
+    'The endpoint closed the connection or sent something that is not HTTP before its answer was complete; the call may have run.',
+  ]),
+  GW_UPSTREAM_TIMEOUT: row('upstream', 504, INTERNAL, 'warn', [
+    'never',
+    'The endpoint did not answer within its response_timeout or went silent for idle_timeout; the call may have run.',
+  ]),
+  GW_UPSTREAM_OVERLOADED: row('upstream', 503, INTERNAL, 'warn', [
+    'safe',
+    'The endpoint has max_connections calls under way and its queue is full, or all max_children stdio processes are in use; the request never left.',
+  ]),
+  GW_UPSTREAM_REDIRECT: row('upstream', 502, INTERNAL, 'error', [
+    'never',
+    'The endpoint answered with a redirect, which is not followed; configure the final URL.',
+  ]),
+  GW_UPSTREAM_AUTH: row('upstream', 502, INTERNAL, 'error', [
+    'never',
+    'The endpoint asks for credentials of its own, which the gateway does not hold; a client’s Authorization is never passed on.',
+  ]),
+  GW_CHILD_FAILED: row('upstream', 502, INTERNAL, 'warn', [
+    'never',
+    'The stdio server ended, could not be started, or broke the framing while the call was under way; its stderr is in the log.',
+  ]),
+  GW_INTERNAL: row('gateway', 500, INTERNAL, 'error', [
+    'never',
+    'A fault in the gateway itself; the log line with the same request id has the cause. Please report it.',
+  ]),
+} as const satisfies Record<string, ErrorRow>
+
+/** A code of the table, the stable name to match on. */
+export type ErrorCode = keyof typeof errorTable
+
+export interface GatewayErrorOptions {
+  readonly cause?: unknown
+  /** JSON members that the client gets in `error.data`; never secrets, never payload. */
+  readonly data?: Readonly<Record<string, unknown>>
+  /** Seconds for a Retry-After header (RFC 9110 §10.2.3). */
+  readonly retryAfterSeconds?: number
+}
+
+/** The only error class that crosses a folder's edge. `message` says what was expected, what came, and where. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError'
+  readonly code: ErrorCode
+  readonly data: Readonly<Record<string, unknown>> | undefined
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.data = options.data
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+
+  get row(): ErrorRow {
+    return errorTable[this.code]
+  }
+  get source(): ErrorSource {
+    return this.row.source
+  }
+  get retry(): RetryAdvice {
+    return this.row.retry
+  }
+}
+
+/** Wraps whatever was thrown, so that an edge always has a code to answer with. */
+export function toGatewayError(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown
+  return new GatewayError('GW_INTERNAL', 'unexpected failure in the gateway', { cause: thrown })
+}
+
+/** True for an error of Node's own with this code, such as ECONNREFUSED. */
+export function isNodeError(thrown: unknown, code: string): thrown is NodeJS.ErrnoException {
+  return thrown instanceof Error && (thrown as NodeJS.ErrnoException).code === code
+}

@@ -1,0 +1,65 @@
+// One HTTP request and its answer, as every stage after the listener sees it. The listener implements these
+// interfaces over HTTP/1.1 and HTTP/2; nothing behind it knows which one it was.
+
+/** Header fields in wire order: name, value, name, value, … Names keep the sender's case unless said otherwise. */
+export type RawHeaders = readonly string[]
+
+/** What the exchange arrived on. */
+export interface ListenerIdentity {
+  /** The configured address, for logs and metrics. */
+  readonly name: string
+  /** True when the socket is TLS. */
+  readonly secure: boolean
+}
+
+export interface Exchange {
+  /** Unique per process; the client sees it in error bodies, the log has it on every line. */
+  readonly id: string
+  readonly listener: ListenerIdentity
+  readonly httpVersion: '1.0' | '1.1' | '2.0'
+  readonly method: string
+  /** Origin-form path without the query; always starts with one slash. */
+  readonly path: string
+  /** The query with its question mark, or ''. */
+  readonly query: string
+  readonly rawHeaders: RawHeaders
+  /** IP address of the peer of the socket. */
+  readonly remoteAddress: string
+  /** Value of Host (HTTP/1.1) or :authority (HTTP/2), never empty. */
+  readonly authority: string
+  readonly answer: Answer
+  /** First value of a header by lower-case name; undefined when absent. Repeated fields are joined by ", ". */
+  header(name: string): string | undefined
+  /** True when the header came more than once: the value of `header` is then a join of several. */
+  isRepeated(name: string): boolean
+  /**
+   * Reads the whole body. May be called once.
+   * @throws GatewayError GW_BODY_TOO_LARGE, GW_REQUEST_TIMEOUT, GW_CLIENT_GONE
+   */
+  readBody(maxBytes: number): Promise<Buffer>
+}
+
+/** How an answer ended: all of it was handed to the socket, or the client left, or did not read. */
+export type AnswerEnd = 'finished' | 'client-gone' | 'slow-reader'
+
+/** The way back to the client. Writing after the end is ignored, so that late upstream data needs no guard. */
+export interface Answer {
+  /** True once the head was sent. */
+  readonly started: boolean
+  /** True once the answer is finished or the client is gone: nothing more will be delivered. */
+  readonly closed: boolean
+  /** Status once started, else 0. */
+  readonly status: number
+  /** Sends the head. `headers` must be free of hop-by-hop fields. Flushes at once for event streams. */
+  start(status: number, headers: RawHeaders): void
+  /** Hands over a chunk. False means: the client is behind, wait for `onDrain` before the next. */
+  write(chunk: Uint8Array): boolean
+  /** Ends the answer, with an optional last chunk and trailer fields. */
+  end(chunk?: Uint8Array, trailers?: RawHeaders): void
+  /** Ends the answer in error after the head was sent: the client sees a broken transfer, never a short one that looks whole. */
+  abort(): void
+  /** Called each time the client has caught up after a `write` that returned false. One listener. */
+  onDrain(listener: () => void): void
+  /** Called once when the answer is over, whatever the reason. Called at once if it already is. */
+  onClose(listener: (end: AnswerEnd) => void): void
+}

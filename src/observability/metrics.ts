@@ -1,0 +1,75 @@
+// The gateway's metrics, all of them, in one registry. docs/reference/metrics.md is generated from this file's table.
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+
+const DURATION_BUCKETS_SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60]
+
+/** The gateway's own metrics; names and labels are public. */
+export interface Metrics {
+  readonly registry: Registry
+  readonly exchanges: Counter<'route' | 'status'>
+  readonly exchangeSeconds: Histogram<'route'>
+  readonly refusals: Counter<'code'>
+  readonly connections: Gauge<'listener'>
+  readonly connectionsShed: Counter<'listener' | 'reason'>
+  readonly slowReaders: Counter<'listener'>
+  readonly upstreamCalls: Counter<'server' | 'outcome'>
+  readonly endpointHealthy: Gauge<'server' | 'endpoint'>
+  readonly children: Gauge<'server'>
+  readonly childExits: Counter<'server' | 'reason'>
+  readonly childNoiseLines: Counter<'server'>
+  readonly eventStreams: Gauge<'route'>
+}
+
+/** One registry per gateway, so that two in one process (tests) do not share counts. */
+export function createMetrics(options: { readonly processMetrics?: boolean } = {}): Metrics {
+  const registry = new Registry()
+  if (options.processMetrics ?? false) collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const counter = <T extends string>(name: string, help: string, labelNames: T[]) =>
+    new Counter<T>({ name: `sallyport_${name}`, help, labelNames, registers })
+  const gauge = <T extends string>(name: string, help: string, labelNames: T[]) =>
+    new Gauge<T>({ name: `sallyport_${name}`, help, labelNames, registers })
+  return {
+    registry,
+    exchanges: counter('exchanges_total', 'Requests answered, by route and status.', [
+      'route',
+      'status',
+    ]),
+    exchangeSeconds: new Histogram({
+      name: 'sallyport_exchange_duration_seconds',
+      help: 'Time from the header section to the end of the answer.',
+      labelNames: ['route'],
+      buckets: DURATION_BUCKETS_SECONDS,
+      registers,
+    }),
+    refusals: counter('refusals_total', 'Requests refused or failed, by error code.', ['code']),
+    connections: gauge('connections', 'Open client connections.', ['listener']),
+    connectionsShed: counter(
+      'connections_shed_total',
+      'Connections refused: accept_rate, max_connections, or handshake failures and timeouts.',
+      ['listener', 'reason'],
+    ),
+    slowReaders: counter('slow_readers_total', 'Connections cut because the client did not read.', [
+      'listener',
+    ]),
+    upstreamCalls: counter('upstream_calls_total', 'Calls to endpoints, by outcome.', [
+      'server',
+      'outcome',
+    ]),
+    endpointHealthy: gauge('endpoint_healthy', '1 when the endpoint was last seen reachable.', [
+      'server',
+      'endpoint',
+    ]),
+    children: gauge('children', 'stdio children alive.', ['server']),
+    childExits: counter('child_exits_total', 'stdio children that ended, by reason.', [
+      'server',
+      'reason',
+    ]),
+    childNoiseLines: counter(
+      'child_noise_lines_total',
+      'Lines on a child’s stdout that are not JSON-RPC; they are dropped.',
+      ['server'],
+    ),
+    eventStreams: gauge('event_streams', 'Open event streams to clients.', ['route']),
+  }
+}

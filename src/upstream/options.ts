@@ -1,0 +1,41 @@
+// Options of an endpoint: one replica of a server, reached by URL or by command.
+
+export interface HttpEndpointOptions {
+  readonly kind: 'http'
+  /** Absolute http: or https: URL without user info and fragment. */
+  readonly url: string
+  /** Calls under way at once; each has a connection of its own. */
+  readonly maxConnections: number
+  /** Long-lived streams (GET, subscriptions/listen) open at once, on connections of their own. */
+  readonly maxStreams: number
+  /** Calls that may wait for a connection. */
+  readonly maxPending: number
+  readonly connectTimeoutMs: number
+  /** Time to the head of the answer. */
+  readonly responseTimeoutMs: number
+  /** Silence within an answer; does not apply to long-lived streams. */
+  readonly idleTimeoutMs: number
+}
+
+export interface StdioEndpointOptions {
+  readonly kind: 'stdio'
+  readonly command: string
+  readonly args: readonly string[]
+  /** Variables for the child besides the few a program needs to run at all; the gateway's own environment is not passed on. */
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string | undefined
+  /** Children of this endpoint alive at once. */
+  readonly maxChildren: number
+  /** A legacy session without any message, in either direction, ends after this. */
+  readonly idleTimeoutMs: number
+  /** A child is replaced after this, whatever it does. */
+  readonly maxLifetimeMs: number
+  /** Longest line a child may write or be sent. */
+  readonly maxMessageBytes: number
+  /** Time for the answer to one request; progress starts it anew. */
+  readonly responseTimeoutMs: number
+  /** From closing stdin to SIGTERM, and from there to SIGKILL. */
+  readonly stopTimeoutMs: number
+}
+
+export type EndpointOptions = HttpEndpointOptions | StdioEndpointOptions

@@ -1,0 +1,24 @@
+// What a client's message says about itself once its bytes are parsed: era, kind, method, id.
+
+/** The specification's own terms: *legacy* has `initialize` (up to 2025-11-25), *modern* is 2026-07-28 and later. */
+export type Era = 'legacy' | 'modern'
+
+/** A JSON-RPC id; MCP forbids null. */
+export type RpcId = string | number
+
+export type JsonObject = { readonly [name: string]: unknown }
+
+/** A checked message from a client. */
+export interface Inbound {
+  readonly era: Era
+  /** `batch` exists only in protocol version 2025-03-26. */
+  readonly kind: 'request' | 'notification' | 'response' | 'batch'
+  /** Undefined for responses and batches. */
+  readonly method: string | undefined
+  /** Undefined for notifications and batches. */
+  readonly id: RpcId | undefined
+  /** The parsed body: an object, or for a batch its items. */
+  readonly message: JsonObject | readonly JsonObject[]
+  /** Protocol version the request claims: `_meta` in the modern era, the header in the legacy era; undefined when it claims none. */
+  readonly version: string | undefined
+}
