@@ -177,6 +177,8 @@ export interface GatewayErrorOptions {
   readonly data?: Readonly<Record<string, unknown>>
   /** Seconds for a Retry-After header (RFC 9110 §10.2.3). */
   readonly retryAfterSeconds?: number
+  /** Id of the JSON-RPC request that the error answers, where it could be read. */
+  readonly rpcId?: string | number
 }
 
 /** The only error class that crosses a folder's edge. `message` says what was expected, what came, and where. */
@@ -185,12 +187,14 @@ export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly data: Readonly<Record<string, unknown>> | undefined
   readonly retryAfterSeconds: number | undefined
+  readonly rpcId: string | number | undefined
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.data = options.data
     this.retryAfterSeconds = options.retryAfterSeconds
+    this.rpcId = options.rpcId
   }
 
   get row(): ErrorRow {

@@ -14,3 +14,4 @@ export {
 export type { Answer, AnswerEnd, Exchange, ListenerIdentity, RawHeaders } from './exchange.ts'
 export type { Part } from './part.ts'
 export { DURATION_PATTERN, parseDurationMs, parseSizeBytes, SIZE_PATTERN } from './quantity.ts'
+export { renderErrorBody, renderErrorJson, type ErrorBodyContext } from './error-body.ts'

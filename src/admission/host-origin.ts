@@ -1,0 +1,75 @@
+// The DNS-rebinding defence: an exchange is for us only when its Host names us, and a browser's only when its Origin is
+// ours or trusted (MCP 2025-11-25 transports §Security warning). Port numbers do not count: ports are mapped.
+import { isIP } from 'node:net'
+import { GatewayError, type Exchange } from '../core/index.ts'
+import type { HostOriginOptions } from './options.ts'
+
+export interface HostOriginContext extends HostOriginOptions {
+  /** Address the listener is bound to. */
+  readonly boundHost: string
+  /** DNS names and addresses in the listener's certificate; wildcards cover one label. */
+  readonly certificateHosts: readonly string[]
+}
+
+const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1']
+
+/** True for an address that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+export class HostOriginCheck {
+  readonly #hosts: ReadonlySet<string>
+  readonly #wildcards: readonly string[]
+  readonly #origins: ReadonlySet<string>
+
+  constructor(context: HostOriginContext) {
+    const own = isLoopback(context.boundHost) ? [...LOOPBACK_HOSTS, context.boundHost] : []
+    const named = [...context.allowedHosts, ...context.certificateHosts].map(normalizeHost)
+    this.#hosts = new Set([...own, ...named.filter((host) => !host.startsWith('*.'))])
+    this.#wildcards = named.filter((host) => host.startsWith('*.')).map((host) => host.slice(1))
+    this.#origins = new Set(context.allowedOrigins.map((origin) => origin.toLowerCase()))
+  }
+
+  /** The refusal, or undefined when the exchange may go on. */
+  refuse(exchange: Pick<Exchange, 'authority' | 'header'>): GatewayError | undefined {
+    if (!this.#isOwnHost(hostOf(exchange.authority))) {
+      return new GatewayError(
+        'GW_HOST_NOT_ALLOWED',
+        'Host: expected a name of this gateway (listeners[].allowed_hosts)',
+      )
+    }
+    const origin = exchange.header('origin')
+    if (origin === undefined || this.#isAllowedOrigin(origin, exchange.authority)) return undefined
+    return new GatewayError(
+      'GW_ORIGIN_NOT_ALLOWED',
+      'Origin: expected this gateway’s own or a trusted one (listeners[].allowed_origins)',
+    )
+  }
+
+  #isOwnHost(host: string): boolean {
+    if (this.#hosts.has(host)) return true
+    return this.#wildcards.some(
+      (suffix) => host.endsWith(suffix) && !host.slice(0, -suffix.length).includes('.'),
+    )
+  }
+
+  /** Same origin: the page came from the very host and port that it calls. "null" never is. */
+  #isAllowedOrigin(origin: string, authority: string): boolean {
+    const lower = origin.toLowerCase()
+    if (this.#origins.has(lower)) return true
+    return lower === `https://${authority.toLowerCase()}` || lower === `http://${authority.toLowerCase()}`
+  }
+}
+
+/** The host part of an authority, lower case, without port, brackets and trailing dot. */
+function hostOf(authority: string): string {
+  const port = /:\d*$/.exec(authority)
+  const isBareV6 = !authority.startsWith('[') && authority.indexOf(':') !== authority.lastIndexOf(':')
+  const host = port === null || isBareV6 ? authority : authority.slice(0, port.index)
+  return normalizeHost(host)
+}
+
+function normalizeHost(host: string): string {
+  return host.toLowerCase().replace(/^\[|\]$/g, '').replace(/\.$/, '')
+}

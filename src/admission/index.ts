@@ -1,0 +1,3 @@
+// Who may come in.
+export { HostOriginCheck, isLoopback, type HostOriginContext } from './host-origin.ts'
+export type { HostOriginOptions } from './options.ts'

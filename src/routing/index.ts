@@ -1,0 +1,11 @@
+// Which server, which endpoint.
+export type { HealthCheckOptions, RouteOptions, ServerOptions } from './options.ts'
+export { EndpointPool, type PoolContext, type PoolMember } from './pool.ts'
+export {
+  createRouter,
+  type EndpointStatus,
+  type Pool,
+  type RoutedSink,
+  type Route,
+  type Router,
+} from './router.ts'
