@@ -49,27 +49,35 @@ export class HostOriginCheck {
 
   #isOwnHost(host: string): boolean {
     if (this.#hosts.has(host)) return true
-    return this.#wildcards.some(
-      (suffix) => host.endsWith(suffix) && !host.slice(0, -suffix.length).includes('.'),
-    )
+    return this.#wildcards.some((suffix) => {
+      const label = host.endsWith(suffix) ? host.slice(0, -suffix.length) : ''
+      return label !== '' && !label.includes('.')
+    })
   }
 
   /** Same origin: the page came from the very host and port that it calls. "null" never is. */
   #isAllowedOrigin(origin: string, authority: string): boolean {
     const lower = origin.toLowerCase()
     if (this.#origins.has(lower)) return true
-    return lower === `https://${authority.toLowerCase()}` || lower === `http://${authority.toLowerCase()}`
+    return (
+      lower === `https://${authority.toLowerCase()}` ||
+      lower === `http://${authority.toLowerCase()}`
+    )
   }
 }
 
 /** The host part of an authority, lower case, without port, brackets and trailing dot. */
 function hostOf(authority: string): string {
   const port = /:\d*$/.exec(authority)
-  const isBareV6 = !authority.startsWith('[') && authority.indexOf(':') !== authority.lastIndexOf(':')
+  const isBareV6 =
+    !authority.startsWith('[') && authority.indexOf(':') !== authority.lastIndexOf(':')
   const host = port === null || isBareV6 ? authority : authority.slice(0, port.index)
   return normalizeHost(host)
 }
 
 function normalizeHost(host: string): string {
-  return host.toLowerCase().replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  return host
+    .toLowerCase()
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
 }

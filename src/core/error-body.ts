@@ -18,18 +18,21 @@ function clientMessage(error: GatewayError): string {
   return error.source === 'client' ? error.message : error.row.meaning
 }
 
-/** The body as bytes, UTF-8 JSON without a trailing newline. `id` is there only when known (JSON-RPC 2.0 §5). */
-export function renderErrorBody(error: GatewayError, context: ErrorBodyContext): Buffer {
+/** The error message as JSON text. `id` is there only when known (JSON-RPC 2.0 §5). */
+export function renderErrorJson(error: GatewayError, context: ErrorBodyContext): string {
   const rpcId = context.rpcId ?? error.rpcId
-  return Buffer.from(
-    JSON.stringify({
-      jsonrpc: '2.0',
-      ...(rpcId !== undefined && { id: rpcId }),
-      error: {
-        code: error.row.rpcCode,
-        message: clientMessage(error),
-        data: { ...error.data, code: error.code, requestId: context.requestId },
-      },
-    }),
-  )
+  return JSON.stringify({
+    jsonrpc: '2.0',
+    ...(rpcId !== undefined && { id: rpcId }),
+    error: {
+      code: error.row.rpcCode,
+      message: clientMessage(error),
+      data: { ...error.data, code: error.code, requestId: context.requestId },
+    },
+  })
+}
+
+/** The same as the bytes of a whole body, UTF-8 without a trailing newline. */
+export function renderErrorBody(error: GatewayError, context: ErrorBodyContext): Buffer {
+  return Buffer.from(renderErrorJson(error, context))
 }

@@ -28,144 +28,288 @@ const INTERNAL = -32603
 const HEADER_MISMATCH = -32020
 const UNSUPPORTED_PROTOCOL_VERSION = -32022
 
-const row = (
-  source: ErrorSource,
-  status: number,
-  rpcCode: number,
-  level: ErrorRow['level'],
-  rest: readonly [retry: RetryAdvice, meaning: string],
-): ErrorRow => ({ source, status, rpcCode, level, retry: rest[0], meaning: rest[1] })
-
 /** Every code the gateway can answer with. `docs/reference/errors.md` is compared with this table by a test. */
 export const errorTable = {
-  GW_BAD_FRAMING: row('client', 400, INVALID_REQUEST, 'info', [
-    'never',
-    'The HTTP request is malformed or ambiguous (for example two Host headers, an absolute-form target, a header name with an underscore); nothing was forwarded.',
-  ]),
-  GW_HEADERS_TOO_LARGE: row('client', 431, INVALID_REQUEST, 'info', [
-    'never',
-    'The header section exceeds limits.max_header_bytes or limits.max_headers; send less or raise the limit.',
-  ]),
-  GW_BODY_TOO_LARGE: row('client', 413, INVALID_REQUEST, 'info', [
-    'never',
-    'The request body exceeds limits.max_body_bytes; it was not forwarded.',
-  ]),
-  GW_REQUEST_TIMEOUT: row('client', 408, INVALID_REQUEST, 'info', [
-    'safe',
-    'The request did not arrive whole within limits.header_timeout or limits.request_timeout.',
-  ]),
-  GW_TOO_MANY_CONNECTIONS: row('gateway', 503, INTERNAL, 'warn', [
-    'safe',
-    'New connections come faster than limits.accept_rate, or limits.max_connections are open; Retry-After says when to come back.',
-  ]),
-  GW_DRAINING: row('gateway', 503, INTERNAL, 'info', [
-    'safe',
-    'The gateway is stopping and takes no new calls; another replica will.',
-  ]),
-  GW_HOST_NOT_ALLOWED: row('client', 403, INVALID_REQUEST, 'warn', [
-    'never',
-    'The Host header names a host this listener does not answer for (DNS rebinding defence); add it to listeners[].allowed_hosts if it is yours.',
-  ]),
-  GW_ORIGIN_NOT_ALLOWED: row('client', 403, INVALID_REQUEST, 'warn', [
-    'never',
-    'A browser page of another origin made the request; add its origin to listeners[].allowed_origins if you trust it.',
-  ]),
-  GW_NO_ROUTE: row('client', 404, INVALID_REQUEST, 'info', [
-    'never',
-    'No route has this path; compare the client’s URL with routes[].path.',
-  ]),
-  GW_METHOD_NOT_ALLOWED: row('client', 405, INVALID_REQUEST, 'info', [
-    'never',
-    'MCP endpoints take POST, and from clients of the legacy era GET and DELETE.',
-  ]),
-  GW_UNSUPPORTED_MEDIA_TYPE: row('client', 415, INVALID_REQUEST, 'info', [
-    'never',
-    'A POST to an MCP endpoint carries application/json in UTF-8, without content coding.',
-  ]),
-  GW_NOT_ACCEPTABLE: row('client', 406, INVALID_REQUEST, 'info', [
-    'never',
-    'The client’s Accept header rules out what the endpoint sends: POST needs application/json and text/event-stream, GET text/event-stream.',
-  ]),
-  GW_PARSE_ERROR: row('client', 400, PARSE_ERROR, 'info', [
-    'never',
-    'The body is not valid JSON in UTF-8, or is nested or populated beyond limits.max_json_depth or limits.max_json_elements.',
-  ]),
-  GW_INVALID_MESSAGE: row('client', 400, INVALID_REQUEST, 'info', [
-    'never',
-    'The body is JSON but not a JSON-RPC message this endpoint takes (shape, id, batch, or a duplicate key where a decision hangs on it).',
-  ]),
-  GW_INVALID_ENVELOPE: row('client', 400, INVALID_PARAMS, 'info', [
-    'never',
-    'A request of the modern era lacks a required member of params._meta.',
-  ]),
-  GW_HEADER_MISMATCH: row('client', 400, HEADER_MISMATCH, 'info', [
-    'never',
-    'An MCP header is missing or malformed, or does not say the same as the body (MCP 2026-07-28, HeaderMismatch).',
-  ]),
-  GW_UNSUPPORTED_VERSION: row('client', 400, UNSUPPORTED_PROTOCOL_VERSION, 'info', [
-    'never',
-    'The server behind this route does not speak the client’s protocol version; error.data.supported lists those it does.',
-  ]),
-  GW_SESSION_REQUIRED: row('client', 400, INVALID_REQUEST, 'info', [
-    'never',
-    'A request of the legacy era to this server needs the Mcp-Session-Id that its initialize was answered with.',
-  ]),
-  GW_SESSION_NOT_FOUND: row('client', 404, INVALID_REQUEST, 'info', [
-    'never',
-    'The session id is unknown, ended, or not from this gateway; the client must initialize again.',
-  ]),
-  GW_STREAM_CONFLICT: row('client', 409, INVALID_REQUEST, 'info', [
-    'never',
-    'The session already has an open GET event stream; a message may go to only one.',
-  ]),
-  GW_LOOP_DETECTED: row('gateway', 508, INTERNAL, 'error', [
-    'never',
-    'The request has passed this gateway before: an endpoint URL points back at the gateway itself.',
-  ]),
-  GW_CLIENT_GONE: row('client', 499, INVALID_REQUEST, 'debug', [
-    'never',
-    'The client closed the connection before its answer was complete.',
-  ]),
-  GW_SLOW_READER: row('client', 499, INVALID_REQUEST, 'warn', [
-    'never',
-    'The client did not read its answer within limits.slow_reader_timeout; the connection was cut to keep memory flat.',
-  ]),
-  GW_UPSTREAM_UNREACHABLE: row('upstream', 502, INTERNAL, 'warn', [
-    'safe',
-    'No endpoint of the server could be connected to; the request never left. Check that the server runs and its address is right.',
-  ]),
-  GW_UPSTREAM_TLS: row('upstream', 502, INTERNAL, 'error', [
-    'safe',
-    'The TLS handshake with the endpoint failed (certificate, name or version); the request never left.',
-  ]),
-  GW_UPSTREAM_BROKEN: row('upstream', 502, INTERNAL, 'warn', [
-    'never',
-    'The endpoint closed the connection or sent something that is not HTTP before its answer was complete; the call may have run.',
-  ]),
-  GW_UPSTREAM_TIMEOUT: row('upstream', 504, INTERNAL, 'warn', [
-    'never',
-    'The endpoint did not answer within its response_timeout or went silent for idle_timeout; the call may have run.',
-  ]),
-  GW_UPSTREAM_OVERLOADED: row('upstream', 503, INTERNAL, 'warn', [
-    'safe',
-    'The endpoint has max_connections calls under way and its queue is full, or all max_children stdio processes are in use; the request never left.',
-  ]),
-  GW_UPSTREAM_REDIRECT: row('upstream', 502, INTERNAL, 'error', [
-    'never',
-    'The endpoint answered with a redirect, which is not followed; configure the final URL.',
-  ]),
-  GW_UPSTREAM_AUTH: row('upstream', 502, INTERNAL, 'error', [
-    'never',
-    'The endpoint asks for credentials of its own, which the gateway does not hold; a client’s Authorization is never passed on.',
-  ]),
-  GW_CHILD_FAILED: row('upstream', 502, INTERNAL, 'warn', [
-    'never',
-    'The stdio server ended, could not be started, or broke the framing while the call was under way; its stderr is in the log.',
-  ]),
-  GW_INTERNAL: row('gateway', 500, INTERNAL, 'error', [
-    'never',
-    'A fault in the gateway itself; the log line with the same request id has the cause. Please report it.',
-  ]),
+  GW_BAD_FRAMING: {
+    source: 'client',
+    status: 400,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'The HTTP request is malformed or ambiguous (for example two Host headers, an absolute-form target, a header name with an underscore); nothing was forwarded.',
+  },
+  GW_HEADERS_TOO_LARGE: {
+    source: 'client',
+    status: 431,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'The header section exceeds limits.max_header_bytes or limits.max_headers; send less or raise the limit.',
+  },
+  GW_BODY_TOO_LARGE: {
+    source: 'client',
+    status: 413,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning: 'The request body exceeds limits.max_body_bytes; it was not forwarded.',
+  },
+  GW_REQUEST_TIMEOUT: {
+    source: 'client',
+    status: 408,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'safe',
+    meaning:
+      'The request did not arrive whole within limits.header_timeout or limits.request_timeout.',
+  },
+  GW_TOO_MANY_CONNECTIONS: {
+    source: 'gateway',
+    status: 503,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'safe',
+    meaning:
+      'New connections come faster than limits.accept_rate, or limits.max_connections are open; Retry-After says when to come back.',
+  },
+  GW_DRAINING: {
+    source: 'gateway',
+    status: 503,
+    rpcCode: INTERNAL,
+    level: 'info',
+    retry: 'safe',
+    meaning: 'The gateway is stopping and takes no new calls; another replica will.',
+  },
+  GW_HOST_NOT_ALLOWED: {
+    source: 'client',
+    status: 403,
+    rpcCode: INVALID_REQUEST,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'The Host header names a host this listener does not answer for (DNS rebinding defence); add it to listeners[].allowed_hosts if it is yours.',
+  },
+  GW_ORIGIN_NOT_ALLOWED: {
+    source: 'client',
+    status: 403,
+    rpcCode: INVALID_REQUEST,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'A browser page of another origin made the request; add its origin to listeners[].allowed_origins if you trust it.',
+  },
+  GW_NO_ROUTE: {
+    source: 'client',
+    status: 404,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning: 'No route has this path; compare the client’s URL with routes[].path.',
+  },
+  GW_METHOD_NOT_ALLOWED: {
+    source: 'client',
+    status: 405,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning: 'MCP endpoints take POST, and from clients of the legacy era GET and DELETE.',
+  },
+  GW_UNSUPPORTED_MEDIA_TYPE: {
+    source: 'client',
+    status: 415,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning: 'A POST to an MCP endpoint carries application/json in UTF-8, without content coding.',
+  },
+  GW_NOT_ACCEPTABLE: {
+    source: 'client',
+    status: 406,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'The client’s Accept header rules out what the endpoint sends: POST needs application/json and text/event-stream, GET text/event-stream.',
+  },
+  GW_PARSE_ERROR: {
+    source: 'client',
+    status: 400,
+    rpcCode: PARSE_ERROR,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'The body is not valid JSON in UTF-8, or is nested or populated beyond limits.max_json_depth or limits.max_json_elements.',
+  },
+  GW_INVALID_MESSAGE: {
+    source: 'client',
+    status: 400,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'The body is JSON but not a JSON-RPC message this endpoint takes (shape, id, batch, or a duplicate key where a decision hangs on it).',
+  },
+  GW_INVALID_ENVELOPE: {
+    source: 'client',
+    status: 400,
+    rpcCode: INVALID_PARAMS,
+    level: 'info',
+    retry: 'never',
+    meaning: 'A request of the modern era lacks a required member of params._meta.',
+  },
+  GW_HEADER_MISMATCH: {
+    source: 'client',
+    status: 400,
+    rpcCode: HEADER_MISMATCH,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'An MCP header is missing or malformed, or does not say the same as the body (MCP 2026-07-28, HeaderMismatch).',
+  },
+  GW_UNSUPPORTED_VERSION: {
+    source: 'client',
+    status: 400,
+    rpcCode: UNSUPPORTED_PROTOCOL_VERSION,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'The server behind this route does not speak the client’s protocol version; error.data.supported lists those it does.',
+  },
+  GW_SESSION_REQUIRED: {
+    source: 'client',
+    status: 400,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'A request of the legacy era to this server needs the Mcp-Session-Id that its initialize was answered with.',
+  },
+  GW_SESSION_NOT_FOUND: {
+    source: 'client',
+    status: 404,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'The session id is unknown, ended, or not from this gateway; the client must initialize again.',
+  },
+  GW_STREAM_CONFLICT: {
+    source: 'client',
+    status: 409,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning: 'The session already has an open GET event stream; a message may go to only one.',
+  },
+  GW_LOOP_DETECTED: {
+    source: 'gateway',
+    status: 508,
+    rpcCode: INTERNAL,
+    level: 'error',
+    retry: 'never',
+    meaning:
+      'The request has passed this gateway before: an endpoint URL points back at the gateway itself.',
+  },
+  GW_CLIENT_GONE: {
+    source: 'client',
+    status: 499,
+    rpcCode: INVALID_REQUEST,
+    level: 'debug',
+    retry: 'never',
+    meaning: 'The client closed the connection before its answer was complete.',
+  },
+  GW_SLOW_READER: {
+    source: 'client',
+    status: 499,
+    rpcCode: INVALID_REQUEST,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'The client did not read its answer within limits.slow_reader_timeout; the connection was cut to keep memory flat.',
+  },
+  GW_UPSTREAM_UNREACHABLE: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'safe',
+    meaning:
+      'No endpoint of the server could be connected to; the request never left. Check that the server runs and its address is right.',
+  },
+  GW_UPSTREAM_TLS: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'error',
+    retry: 'safe',
+    meaning:
+      'The TLS handshake with the endpoint failed (certificate, name or version); the request never left.',
+  },
+  GW_UPSTREAM_BROKEN: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'The endpoint closed the connection or sent something that is not HTTP before its answer was complete; the call may have run.',
+  },
+  GW_UPSTREAM_TIMEOUT: {
+    source: 'upstream',
+    status: 504,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'The endpoint did not answer within its response_timeout or went silent for idle_timeout; the call may have run.',
+  },
+  GW_UPSTREAM_OVERLOADED: {
+    source: 'upstream',
+    status: 503,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'safe',
+    meaning:
+      'The endpoint has max_connections calls under way and its queue is full, or all max_children stdio processes are in use; the request never left.',
+  },
+  GW_UPSTREAM_REDIRECT: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'error',
+    retry: 'never',
+    meaning:
+      'The endpoint answered with a redirect, which is not followed; configure the final URL.',
+  },
+  GW_UPSTREAM_AUTH: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'error',
+    retry: 'never',
+    meaning:
+      'The endpoint asks for credentials of its own, which the gateway does not hold; a client’s Authorization is never passed on.',
+  },
+  GW_CHILD_FAILED: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'The stdio server ended, could not be started, or broke the framing while the call was under way; its stderr is in the log.',
+  },
+  GW_INTERNAL: {
+    source: 'gateway',
+    status: 500,
+    rpcCode: INTERNAL,
+    level: 'error',
+    retry: 'never',
+    meaning:
+      'A fault in the gateway itself; the log line with the same request id has the cause. Please report it.',
+  },
 } as const satisfies Record<string, ErrorRow>
 
 /** A code of the table, the stable name to match on. */

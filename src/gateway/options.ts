@@ -24,6 +24,8 @@ export interface GatewayOptions {
   readonly log: LogOptions
   /** Folder for what the gateway must remember over a restart: the session key. Made with mode 0700 when missing. */
   readonly stateDir: string
+  /** The few variables of the gateway's own environment that stdio children get, such as PATH and HOME. */
+  readonly childEnv: Readonly<Record<string, string>>
   /** How long calls under way may go on after a stop signal. */
   readonly drainTimeoutMs: number
   /** Listeners beyond loopback were allowed although nothing authenticates callers yet. */

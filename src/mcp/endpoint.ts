@@ -1,11 +1,6 @@
 // What a route does with an exchange: verb, media types, body, message, session; then into the pool. Everything the
 // client hears from here on comes through the Relay or is an error answered in one place.
-import {
-  GatewayError,
-  toGatewayError,
-  type Clock,
-  type Exchange,
-} from '../core/index.ts'
+import { GatewayError, toGatewayError, type Clock, type Exchange } from '../core/index.ts'
 import type { EndpointStatus, Route } from '../routing/index.ts'
 import type { UpstreamRequest } from '../upstream/index.ts'
 import { HEADER, type Inbound } from '../wire/index.ts'

@@ -1,5 +1,10 @@
 // The one place where a failure becomes an answer on an MCP endpoint.
-import { renderErrorBody, renderErrorJson, type Exchange, type GatewayError } from '../core/index.ts'
+import {
+  renderErrorBody,
+  renderErrorJson,
+  type Exchange,
+  type GatewayError,
+} from '../core/index.ts'
 import type { RpcId } from '../wire/index.ts'
 
 /** Answers an exchange that has not been answered yet. `rpcId` is used unless the error knows its own. */

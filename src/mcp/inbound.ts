@@ -1,25 +1,27 @@
-// Bytes of a POST to a checked message: which era, which method, and that the MCP headers say the same as the body, as
-// an intermediary that reads the body must ensure (MCP 2026-07-28 transports §Header validation). What the method
-// means is the server's business.
-import { GatewayError, type Exchange } from '../core/index.ts'
+// Bytes of a POST to a checked message: which era, which method, and that the MCP headers say the same as the body.
+// What the method means is the server's business.
+import { GatewayError } from '../core/index.ts'
 import {
   BATCH_VERSION,
-  decodeHeaderValue,
   eraOfVersion,
   HEADER,
   isObject,
-  isRpcId,
   messageKind,
   META,
-  NAME_SOURCE,
   parseMessage,
   type Inbound,
   type JsonLimits,
   type JsonObject,
+  type RpcMessage,
 } from '../wire/index.ts'
-
-/** The parts of an exchange that this stage reads. */
-export type MessageHeaders = Pick<Exchange, 'header' | 'isRepeated'>
+import {
+  checkMirror,
+  checkNameMirror,
+  mismatch,
+  requireMirror,
+  singleHeader,
+  type MessageHeaders,
+} from './header-check.ts'
 
 /**
  * Reads one POSTed message. The order of the checks is that of the reference implementation: shape, era and version,
@@ -31,117 +33,110 @@ export type MessageHeaders = Pick<Exchange, 'header' | 'isRepeated'>
 export function readInbound(headers: MessageHeaders, bytes: Buffer, limits: JsonLimits): Inbound {
   const value = parseMessage(bytes, limits)
   if (Array.isArray(value)) return readBatch(headers, value)
-  const message = value as JsonObject
-  const kind = messageKind(message)
-  if (kind === undefined) {
-    throw new GatewayError(
-      'GW_INVALID_MESSAGE',
-      'expected a JSON-RPC 2.0 request, notification or response with a string or integer id',
-    )
-  }
-  if (kind === 'response') return { ...legacy(headers, message), kind }
+  const { kind, message } = checkShape(value)
+  if (kind === 'response') return legacyInbound(headers, kind, message)
   try {
-    return kind === 'request'
-      ? readRequest(headers, message)
-      : readNotification(headers, message)
+    return kind === 'request' ? readRequest(headers, message) : readNotification(headers, message)
   } catch (thrown) {
     throw withRpcId(thrown, message)
   }
 }
 
-function withRpcId(thrown: unknown, message: JsonObject): unknown {
-  const rpcId = message['id']
-  if (!(thrown instanceof GatewayError) || !isRpcId(rpcId)) return thrown
+interface Shaped {
+  readonly kind: 'request' | 'notification' | 'response'
+  readonly message: RpcMessage
+}
+
+function checkShape(value: unknown): Shaped {
+  const kind = isObject(value) ? messageKind(value) : undefined
+  if (kind !== undefined) return { kind, message: value as RpcMessage }
+  throw new GatewayError(
+    'GW_INVALID_MESSAGE',
+    'expected a JSON-RPC 2.0 request, notification or response with a string or integer id',
+  )
+}
+
+function withRpcId(thrown: unknown, { id: rpcId }: RpcMessage): unknown {
+  if (!(thrown instanceof GatewayError) || rpcId === undefined) return thrown
   const { code, data } = thrown
   return new GatewayError(code, thrown.message, { rpcId, ...(data !== undefined && { data }) })
 }
 
-function legacy(headers: MessageHeaders, message: JsonObject): Inbound {
-  return {
-    era: 'legacy',
-    kind: 'request',
-    method: message['method'] as string | undefined,
-    id: message['id'] as Inbound['id'],
-    message,
-    version: headers.header(HEADER.protocolVersion),
-  }
+function legacyInbound(
+  headers: MessageHeaders,
+  kind: Shaped['kind'],
+  message: RpcMessage,
+): Inbound {
+  const version = headers.header(HEADER.protocolVersion)
+  return { era: 'legacy', kind, method: message.method, id: message.id, message, version }
 }
 
-function readRequest(headers: MessageHeaders, message: JsonObject): Inbound {
-  const params = message['params'] as JsonObject | undefined
-  const meta = metaOf(params)
+function modernInbound(kind: Shaped['kind'], message: RpcMessage, version: string): Inbound {
+  return { era: 'modern', kind, method: message.method, id: message.id, message, version }
+}
+
+/** The body decides the era by what it claims; the version header is checked against it (MCP 2026-07-28 versioning). */
+function readRequest(headers: MessageHeaders, message: RpcMessage): Inbound {
+  const meta = metaOf(message.params)
   const headerVersion = singleHeader(headers, HEADER.protocolVersion)
   const isHeaderModern = headerVersion !== undefined && eraOfVersion(headerVersion) === 'modern'
-  const claimed = meta?.[META.protocolVersion]
-
-  if (claimed === undefined) {
-    if (!isHeaderModern) return legacy(headers, message)
-    if (message['method'] === 'initialize') {
-      throw mismatch('MCP-Protocol-Version', headerVersion, 'initialize belongs to earlier versions')
-    }
-    throw missingEnvelope(headerVersion, meta)
+  const isHandshake = message.method === 'initialize' && !hasModernEnvelope(meta)
+  if (isHandshake && isHeaderModern) {
+    throw mismatch(HEADER.protocolVersion, headerVersion, 'initialize, of the legacy era')
   }
-  if (message['method'] === 'initialize' && !isModernClaim(meta)) {
-    if (isHeaderModern) {
-      throw mismatch('MCP-Protocol-Version', headerVersion, 'initialize belongs to earlier versions')
-    }
-    return legacy(headers, message)
+  if (isHandshake) return legacyInbound(headers, 'request', message)
+  if (meta?.[META.protocolVersion] === undefined) {
+    if (isHeaderModern) throw missingEnvelope(headerVersion, meta)
+    return legacyInbound(headers, 'request', message)
   }
-  const version = checkEnvelope(meta as JsonObject)
-  if (headerVersion !== undefined) checkEqual('MCP-Protocol-Version', headerVersion, version)
-  checkMethodHeader(headers, message['method'] as string)
-  requireHeader(headers, HEADER.protocolVersion, `MCP-Protocol-Version: ${version}`)
-  requireHeader(headers, HEADER.method, `Mcp-Method: ${String(message['method'])}`)
-  checkNameHeader(headers, message['method'] as string, params)
-  return { ...legacy(headers, message), era: 'modern', version }
+  const version = checkEnvelope(meta)
+  const method = message.method ?? ''
+  checkMirror(headers, HEADER.protocolVersion, version)
+  checkMirror(headers, HEADER.method, method)
+  requireMirror(headers, HEADER.protocolVersion, version)
+  requireMirror(headers, HEADER.method, method)
+  checkNameMirror(headers, message)
+  return modernInbound('request', message, version)
 }
 
-/** Header rules for notifications are not defined in the modern era; what is there must still agree with the body. */
-function readNotification(headers: MessageHeaders, message: JsonObject): Inbound {
+/** The modern era defines no headers for notifications; what is there must still agree with the body. */
+function readNotification(headers: MessageHeaders, message: RpcMessage): Inbound {
   const headerVersion = singleHeader(headers, HEADER.protocolVersion)
-  const claimed = metaOf(message['params'] as JsonObject | undefined)?.[META.protocolVersion]
-  if (claimed !== undefined && typeof claimed !== 'string') {
-    throw invalidEnvelope(META.protocolVersion, 'expected a protocol version, a string')
-  }
-  if (claimed !== undefined && headerVersion !== undefined) {
-    checkEqual('MCP-Protocol-Version', headerVersion, claimed)
-  }
+  const claimed = metaOf(message.params)?.[META.protocolVersion]
+  if (claimed !== undefined && typeof claimed !== 'string') throw notAVersion()
+  if (claimed !== undefined) checkMirror(headers, HEADER.protocolVersion, claimed)
   const version = claimed ?? headerVersion
-  const inbound = { ...legacy(headers, message), kind: 'notification' as const }
-  if (version === undefined || eraOfVersion(version) === 'legacy') return inbound
-  checkMethodHeader(headers, message['method'] as string)
-  return { ...inbound, era: 'modern', version }
+  if (version === undefined || eraOfVersion(version) === 'legacy') {
+    return legacyInbound(headers, 'notification', message)
+  }
+  checkMirror(headers, HEADER.method, message.method ?? '')
+  return modernInbound('notification', message, version)
 }
 
-/** Arrays existed only in one revision, whose clients do not send the version header on every request. */
+/** Arrays existed only in one revision, whose clients do not send the version header. */
 function readBatch(headers: MessageHeaders, items: readonly unknown[]): Inbound {
   const version = headers.header(HEADER.protocolVersion)
-  if (items.length === 0) {
-    throw new GatewayError('GW_INVALID_MESSAGE', 'expected a message, got an empty batch')
-  }
+  if (items.length === 0) throw badBatch('expected a message, got an empty batch')
   if (version !== undefined && version !== BATCH_VERSION) {
-    throw new GatewayError(
-      'GW_INVALID_MESSAGE',
-      `expected one message: batches exist only in protocol version ${BATCH_VERSION}`,
-    )
+    throw badBatch(`expected one message: batches exist only in protocol version ${BATCH_VERSION}`)
   }
-  for (const item of items) {
-    const params = isObject(item) ? item['params'] : undefined
-    if (!isObject(item) || messageKind(item) === undefined) {
-      throw new GatewayError('GW_INVALID_MESSAGE', 'expected every item of a batch to be a message')
-    }
-    if (metaOf(isObject(params) ? params : undefined)?.[META.protocolVersion] !== undefined) {
-      throw new GatewayError('GW_INVALID_MESSAGE', 'expected no batch of the modern era')
-    }
-  }
+  const messages = items.map((item) => checkShape(item).message)
+  const isModern = messages.some(
+    ({ params }) => metaOf(params)?.[META.protocolVersion] !== undefined,
+  )
+  if (isModern) throw badBatch('expected one message: the modern era has no batches')
   return {
     era: 'legacy',
     kind: 'batch',
     method: undefined,
     id: undefined,
-    message: items as readonly JsonObject[],
+    message: messages,
     version,
   }
+}
+
+function badBatch(problem: string): GatewayError {
+  return new GatewayError('GW_INVALID_MESSAGE', problem)
 }
 
 function metaOf(params: JsonObject | undefined): JsonObject | undefined {
@@ -149,92 +144,36 @@ function metaOf(params: JsonObject | undefined): JsonObject | undefined {
   return isObject(meta) ? meta : undefined
 }
 
-function isModernClaim(meta: JsonObject | undefined): boolean {
+/** Only a whole and modern claim makes `initialize` a modern request, of a method that era does not have. */
+function hasModernEnvelope(meta: JsonObject | undefined): boolean {
   const claimed = meta?.[META.protocolVersion]
-  return (
-    typeof claimed === 'string' &&
-    eraOfVersion(claimed) === 'modern' &&
-    isObject(meta?.[META.clientCapabilities])
+  if (typeof claimed !== 'string' || eraOfVersion(claimed) === 'legacy') return false
+  return isObject(meta?.[META.clientCapabilities])
+}
+
+/** The version that the request claims. */
+function checkEnvelope(meta: JsonObject): string {
+  const version = meta[META.protocolVersion]
+  if (typeof version !== 'string') throw notAVersion()
+  if (isObject(meta[META.clientCapabilities])) return version
+  throw new GatewayError(
+    'GW_INVALID_ENVELOPE',
+    `params._meta["${META.clientCapabilities}"]: expected the client’s capabilities, an object`,
   )
 }
 
-function checkEnvelope(meta: JsonObject): string {
-  const version = meta[META.protocolVersion]
-  if (typeof version !== 'string') {
-    throw invalidEnvelope(META.protocolVersion, 'expected a protocol version, a string')
-  }
-  if (!isObject(meta[META.clientCapabilities])) {
-    throw invalidEnvelope(META.clientCapabilities, 'expected the client’s capabilities, an object')
-  }
-  return version
-}
-
-function invalidEnvelope(key: string, problem: string): GatewayError {
-  return new GatewayError('GW_INVALID_ENVELOPE', `params._meta["${key}"]: ${problem}`)
+function notAVersion(): GatewayError {
+  return new GatewayError(
+    'GW_INVALID_ENVELOPE',
+    `params._meta["${META.protocolVersion}"]: expected a protocol version, a string`,
+  )
 }
 
 function missingEnvelope(version: string, meta: JsonObject | undefined): GatewayError {
   const required = [META.protocolVersion, META.clientCapabilities]
-  const missing =
-    meta === undefined ? ['_meta'] : required.filter((key) => meta[key] === undefined)
+  const missing = meta === undefined ? ['_meta'] : required.filter((key) => meta[key] === undefined)
   return new GatewayError(
     'GW_INVALID_ENVELOPE',
     `params: expected ${missing.join(', ')}, which protocol version ${version} requires`,
   )
-}
-
-function mismatch(name: string, header: string, body: string): GatewayError {
-  return new GatewayError('GW_HEADER_MISMATCH', `${name}: header and body disagree: ${body}`, {
-    data: { mismatch: { header, body } },
-  })
-}
-
-/** A repeated field arrives joined by a comma: no single value, so nothing that could equal the body's. */
-function singleHeader(headers: MessageHeaders, name: string): string | undefined {
-  const value = headers.header(name)
-  if (value !== undefined && headers.isRepeated(name)) {
-    throw new GatewayError('GW_HEADER_MISMATCH', `${name}: expected one value, got several`)
-  }
-  return value
-}
-
-function requireHeader(headers: MessageHeaders, name: string, expected: string): void {
-  if (headers.header(name) === undefined) {
-    throw mismatch(expected.split(':', 1)[0] ?? name, '(missing)', `expected ${expected}`)
-  }
-}
-
-function checkEqual(name: string, header: string, body: string): void {
-  if (header !== body) throw mismatch(name, header, body)
-}
-
-function checkMethodHeader(headers: MessageHeaders, method: string): void {
-  const header = singleHeader(headers, HEADER.method)
-  if (header !== undefined) checkEqual('Mcp-Method', header, method)
-}
-
-function checkNameHeader(
-  headers: MessageHeaders,
-  method: string,
-  params: JsonObject | undefined,
-): void {
-  const source = NAME_SOURCE.get(method)
-  if (source === undefined) return
-  const body = params?.[source]
-  const header = singleHeader(headers, HEADER.name)
-  if (header === undefined) {
-    // A body without the value is the server's to refuse: there is nothing to mirror.
-    if (typeof body !== 'string') return
-    throw mismatch('Mcp-Name', '(missing)', `expected the value of params.${source}`)
-  }
-  const decoded = decodeHeaderValue(header)
-  if (decoded === undefined) {
-    throw new GatewayError(
-      'GW_HEADER_MISMATCH',
-      'Mcp-Name: expected visible ASCII or =?base64?…?= of UTF-8 text',
-    )
-  }
-  if (typeof body !== 'string' || decoded !== body) {
-    throw new GatewayError('GW_HEADER_MISMATCH', `Mcp-Name: header and params.${source} disagree`)
-  }
 }

@@ -34,7 +34,11 @@ export interface RelayContext {
   readonly seal: (sessionId: string, from: EndpointStatus) => string
   readonly onStreamOpen: () => void
   /** Called once, when neither side has anything left to do. */
-  readonly onOver: (outcome: CallOutcome, error: GatewayError | undefined, streamed: boolean) => void
+  readonly onOver: (
+    outcome: CallOutcome,
+    error: GatewayError | undefined,
+    streamed: boolean,
+  ) => void
 }
 
 const REDIRECT_FLOOR = 300
@@ -143,7 +147,8 @@ export class Relay implements RoutedSink {
     this.#keepAlive = clock.every(limits.keepAliveMs, () => {
       const isQuiet = !this.#sentSinceTick
       this.#sentSinceTick = false
-      if (isQuiet && this.#position?.isAtLineStart === true) exchange.answer.write(KEEP_ALIVE_COMMENT)
+      if (isQuiet && this.#position?.isAtLineStart === true)
+        exchange.answer.write(KEEP_ALIVE_COMMENT)
     })
   }
 

@@ -1,5 +1,14 @@
 // Options of routing: which path leads to which server, and what replicas a server has.
+import { z } from 'zod'
+import { duration, list, section, text, toMs, withNotes } from '../core/fields.ts'
 import type { EndpointOptions } from '../upstream/options.ts'
+import {
+  endpointKind,
+  httpServerShape,
+  stdioServerShape,
+  toHttpEndpoints,
+  toStdioEndpoints,
+} from '../upstream/options-schema.ts'
 
 export interface HealthCheckOptions {
   /** Time between two looks at an endpoint. */
@@ -19,4 +28,98 @@ export interface RouteOptions {
   readonly path: string
   /** Name of the server behind it. */
   readonly server: string
+}
+
+const healthCheckSchema = section({
+  interval: duration({ min: '100ms', max: '1h' })
+    .default('30s')
+    .describe('Time between two looks at an endpoint.'),
+  timeout: duration({ min: '100ms', max: '5m' })
+    .default('5s')
+    .describe('Time for one look; an endpoint that does not answer in it counts as unhealthy.'),
+})
+
+const healthCheckField = () =>
+  healthCheckSchema
+    .prefault({})
+    .describe('How the gateway finds out whether an endpoint is there; `GET /health` shows it.')
+
+const httpServerSchema = section(
+  { ...httpServerShape, health_check: healthCheckField() },
+  'a server with url endpoints',
+)
+const stdioServerSchema = section(
+  { ...stdioServerShape, health_check: healthCheckField() },
+  'a server with command endpoints',
+)
+
+/** A server is of the kind of the first endpoint that says so. */
+export function serverKind(server: unknown): 'http' | 'stdio' {
+  const endpoints = (server as { endpoints?: unknown } | null)?.endpoints
+  if (!Array.isArray(endpoints)) return 'http'
+  const kinds = endpoints.map(endpointKind)
+  return kinds.find((kind) => kind !== undefined) ?? 'http'
+}
+
+export const serverSchema = withNotes(z.union([httpServerSchema, stdioServerSchema]), {
+  expected: 'a map with endpoints, by url or by command',
+  mend: 'write endpoints below it, indented',
+  pick: (value) => (serverKind(value) === 'http' ? 0 : 1),
+})
+
+export type ServerDocument = z.output<typeof serverSchema>
+
+export const serverNameField = text({
+  expected: 'a name of a-z, 0-9, "-" and "_" that starts with a letter or digit',
+  mend: 'rename the server',
+  pattern: /^[a-z0-9][a-z0-9_-]{0,62}$/,
+  shown: 'as-is',
+})
+
+/** Paths that the gateway answers itself. */
+const OWN_PATHS: ReadonlySet<string> = new Set(['/health', '/healthz', '/readyz'])
+
+/**
+ * Path characters of RFC 3986 §3.3, without empty segments. Dots and slashes must not come percent-encoded: some servers
+ * behind the gateway would decode them and see another path than the one that was routed.
+ */
+const SEGMENT = /(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%(?!2[eEfF])[0-9A-Fa-f]{2})+/.source
+const ROUTE_PATTERN = new RegExp(`^/(?:${SEGMENT}(?:/${SEGMENT})*/?)?$`)
+
+export const routeSchema = section({
+  path: text({
+    expected: 'a path that starts with one "/", such as /mcp',
+    mend: 'leave out "//", "." and ".." segments, the query, and the gateway’s own /health, /healthz and /readyz',
+    pattern: ROUTE_PATTERN,
+    check: (path) => !OWN_PATHS.has(path) && !/\/\.{1,2}(?:\/|$)/.test(path),
+    shown: 'as-is',
+  }).describe(
+    'Path on every listener, compared exactly and case-sensitively. A request for a path without route is answered with GW_NO_ROUTE (404).',
+  ),
+  servers: list(serverNameField, {
+    expected: 'a list with exactly one server',
+    mend: 'write one name, like [weather]; several servers behind one route are not supported',
+    min: 1,
+    max: 1,
+  }).describe('Name of the server that the path leads to.'),
+})
+
+export type RouteDocument = z.output<typeof routeSchema>
+
+export function toServerOptions(
+  name: string,
+  server: ServerDocument,
+  resolvePath: (written: string) => string,
+): ServerOptions {
+  const { interval, timeout } = server.health_check
+  return {
+    name,
+    endpoints: 'stdio' in server ? toStdioEndpoints(server, resolvePath) : toHttpEndpoints(server),
+    healthCheck: { intervalMs: toMs(interval), timeoutMs: toMs(timeout) },
+  }
+}
+
+export function toRouteOptions({ path, servers: [server] }: RouteDocument): RouteOptions {
+  if (server === undefined) throw new Error(`a route that the schema let through: ${path}`)
+  return { path, server }
 }

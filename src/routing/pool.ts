@@ -49,6 +49,7 @@ export class EndpointPool implements Pool, Part {
   readonly #context: PoolContext
   readonly #endpoints: readonly Endpoint[]
   readonly #byKey: ReadonlyMap<string, Endpoint>
+  readonly #suspected = new Set<Endpoint>()
   #turn = 0
   #probing: Timer | undefined
 
@@ -114,17 +115,24 @@ export class EndpointPool implements Pool, Part {
 
   /** Looks at every endpoint once. Never rejects: what it finds is in the status. */
   async probeAll(): Promise<readonly { name: string; error: unknown }[]> {
+    return Promise.all(this.#endpoints.map((endpoint) => this.#probe(endpoint)))
+  }
+
+  /** Looks at one endpoint now, unless that is being done: a broken call may mean that the endpoint is gone. */
+  suspect(endpoint: Endpoint): void {
+    if (this.#suspected.has(endpoint)) return
+    this.#suspected.add(endpoint)
+    void this.#probe(endpoint).then(() => this.#suspected.delete(endpoint))
+  }
+
+  async #probe(endpoint: Endpoint): Promise<{ name: string; error: unknown }> {
     const { timeoutMs } = this.#context.healthCheck
-    return Promise.all(
-      this.#endpoints.map(async (endpoint) => {
-        const error: unknown = await endpoint.upstream.probe(timeoutMs).then(
-          () => undefined,
-          (thrown: unknown) => thrown,
-        )
-        this.see(endpoint, error)
-        return { name: endpoint.name, error }
-      }),
+    const error: unknown = await endpoint.upstream.probe(timeoutMs).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
     )
+    this.see(endpoint, error)
+    return { name: endpoint.name, error }
   }
 
   /** Takes note of what a probe or a call says about an endpoint. */
@@ -211,6 +219,7 @@ class PooledCall implements UpstreamCall, AnswerSink {
   onFailure(error: GatewayError, sent: boolean): void {
     const endpoint = this.#endpoint as Endpoint
     if (UNREACHABLE.has(error.code)) this.#pool.see(endpoint, error)
+    else if (error.code === 'GW_UPSTREAM_BROKEN') this.#pool.suspect(endpoint)
     const other = sent || this.#bound || this.#aborted ? undefined : this.#pool.next(this.#tried)
     if (other === undefined) this.#sink.onFailure(error)
     else this.go(other, false)

@@ -39,3 +39,32 @@ export interface StdioEndpointOptions {
 }
 
 export type EndpointOptions = HttpEndpointOptions | StdioEndpointOptions
+
+/**
+ * What a child gets of the gateway's environment: what programs need to find others, their home and their language. All
+ * else, above all the gateway's secrets, stays here; a child that needs more gets it by its own `env`.
+ */
+export const BASE_VARIABLES: readonly string[] = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'SHELL',
+  'TERM',
+  'LANG',
+  'LC_ALL',
+  'LC_CTYPE',
+  'TZ',
+  'TMPDIR',
+]
+
+/** The base variables that are set. */
+export function pickBaseVariables(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  const set = BASE_VARIABLES.flatMap((name) => {
+    const value = env[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return Object.fromEntries(set)
+}

@@ -6,7 +6,16 @@ export type Era = 'legacy' | 'modern'
 /** A JSON-RPC id; MCP forbids null. */
 export type RpcId = string | number
 
-export type JsonObject = { readonly [name: string]: unknown }
+export interface JsonObject {
+  readonly [name: string]: unknown
+}
+
+/** A message whose shape was checked: see `messageKind`. */
+export interface RpcMessage extends JsonObject {
+  readonly method?: string
+  readonly id?: RpcId
+  readonly params?: JsonObject
+}
 
 /** A checked message from a client. */
 export interface Inbound {

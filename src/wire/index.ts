@@ -7,7 +7,7 @@ export {
   KEEP_ALIVE_COMMENT,
 } from './event-stream.ts'
 export { decodeHeaderValue, encodeHeaderValue } from './header-value.ts'
-export type { Era, Inbound, JsonObject, RpcId } from './inbound.ts'
+export type { Era, Inbound, JsonObject, RpcId, RpcMessage } from './inbound.ts'
 export {
   isObject,
   isRpcId,

@@ -76,7 +76,9 @@ export class LineSplitter {
   #reserve(bytes: number): void {
     if (bytes <= this.#partial.length) return
     const capacity = Math.max(bytes, 2 * this.#partial.length, MIN_CAPACITY_BYTES)
-    const larger = Buffer.allocUnsafeSlow(Math.min(capacity, Math.max(bytes, this.#options.maxLineBytes)))
+    const larger = Buffer.allocUnsafeSlow(
+      Math.min(capacity, Math.max(bytes, this.#options.maxLineBytes)),
+    )
     this.#partial.copy(larger, 0, 0, this.#length)
     this.#partial = larger
   }

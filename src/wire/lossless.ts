@@ -1,7 +1,7 @@
 // Looking into JSON bytes and changing single values in them without decoding the rest: numbers too large for a double,
 // the order of members and every unknown field stay what they were. Works on text that JSON.parse has accepted.
 
-/** Names of members from the outermost object inwards, such as `['params', '_meta']`. */
+/** Names of members from the outermost object inwards, such as `['params', '_meta']`. In ASCII, as all of MCP's are. */
 export type JsonPath = readonly string[]
 
 export interface Replacement {
@@ -43,7 +43,7 @@ export function jsonValue(json: Buffer, path: JsonPath): Buffer | undefined {
 export function replaceJsonValues(json: Buffer, replacements: readonly Replacement[]): Buffer {
   const edits = replacements
     .flatMap(({ path, value }) => findSpans(json, path).map((span) => ({ ...span, value })))
-    .sort((a, b) => a.start - b.start)
+    .toSorted((a, b) => a.start - b.start)
   if (edits.length === 0) return json
   const parts: Buffer[] = []
   let from = 0
@@ -110,18 +110,24 @@ function collectSpans(json: Buffer, open: number, search: Search): void {
     const end = skipValue(json, start)
     if (isKey(json, at, keyEnd, path[depth] as string)) {
       if (isLast) spans.push({ start, end })
-      else if (json[start] === OPEN_BRACE) collectSpans(json, start, { path, depth: depth + 1, spans })
+      else if (json[start] === OPEN_BRACE)
+        collectSpans(json, start, { path, depth: depth + 1, spans })
     }
     at = nextElement(json, end)
   }
 }
 
-/** A name with an escape is decoded, or `"\u0069d"` would be a way past the replacement. */
+/** A name with an escape is decoded, or `"\u0069d"` would be a way past the replacement. It is longer than the plain one. */
 function isKey(json: Buffer, start: number, end: number, name: string): boolean {
-  const hasEscape = json.subarray(start, end).includes(BACKSLASH)
-  if (!hasEscape && end - start !== name.length + 2) return false
+  const extraBytes = end - start - name.length - 2
+  if (extraBytes < 0 || (extraBytes > 0 && !hasEscape(json, start, end))) return false
   const quoted = json.toString('utf8', start, end)
-  return (hasEscape ? String(JSON.parse(quoted)) : quoted.slice(1, -1)) === name
+  return (extraBytes === 0 ? quoted.slice(1, -1) : String(JSON.parse(quoted))) === name
+}
+
+function hasEscape(json: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (json[at] === BACKSLASH) return true
+  return false
 }
 
 function skipSpace(json: Buffer, from: number): number {

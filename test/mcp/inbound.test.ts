@@ -1,7 +1,8 @@
 import { classifyInboundRequest } from '@modelcontextprotocol/server'
 import { describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/core/index.ts'
-import { readInbound, type MessageHeaders } from '../../src/mcp/inbound.ts'
+import type { MessageHeaders } from '../../src/mcp/header-check.ts'
+import { readInbound } from '../../src/mcp/inbound.ts'
 import { META } from '../../src/wire/index.ts'
 
 const limits = { maxJsonDepth: 64, maxJsonElements: 1_000 }

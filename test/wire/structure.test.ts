@@ -6,7 +6,8 @@ const measure = (text: string) => measureStructure(text, 1_000, 1_000_000)
 
 describe('measureStructure', () => {
   it('counts members as written, so that a duplicate key shows', () => {
-    const text = '{"method":"a","params":{"name":"x","name":"y","_meta":{"k":1,"k":2}},"method":"b"}'
+    const text =
+      '{"method":"a","params":{"name":"x","name":"y","_meta":{"k":1,"k":2}},"method":"b"}'
     expect(measure(text)).toMatchObject({ rootMembers: 3, paramsMembers: 3, metaMembers: 2 })
   })
 

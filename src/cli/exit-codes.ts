@@ -1,0 +1,28 @@
+// What the process's exit code says, following sysexits(3) where it has a word for it. docs/reference/cli.md is generated
+// from this table.
+
+/** Every way the program ends. */
+export const exitCodes = {
+  clean: 0,
+  unexpected: 1,
+  usage: 2,
+  unreachable: 69,
+  denied: 77,
+  config: 78,
+  interrupted: 130,
+  terminated: 143,
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
+  clean: 'Done; also a drain that finished after SIGTERM or SIGINT.',
+  unexpected: 'A fault in Sallyport itself. Please report it.',
+  usage: 'The command line is wrong.',
+  unreachable: 'An endpoint cannot be reached.',
+  denied: 'Every endpoint that fails does so over TLS or credentials.',
+  config:
+    'The configuration has faults, an address cannot be listened on, or Node is older than 22.19.',
+  interrupted: 'Forced to stop by a second signal, SIGINT.',
+  terminated: 'Forced to stop by a second signal, SIGTERM.',
+}

@@ -1,0 +1,49 @@
+// Lines to people: answers on standard output, everything else on standard error, one line each.
+
+const MAX_CAUSES = 8
+
+/** A reader that has seen enough (`| head`) closes the pipe; that is no failure of ours. */
+export function tolerateClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+}
+
+export function print(text: string): void {
+  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+}
+
+/** One line, whatever the text brought along. */
+export function complain(text: string): void {
+  process.stderr.write(`${text.replaceAll(/\s*[\r\n]+\s*/g, ' ')}\n`)
+}
+
+/** The failure in one line; the chain of causes only when asked for. */
+export function reportFailure(text: string, error: unknown, verbose: boolean): void {
+  complain(`sallyport: ${text}`)
+  if (!verbose) return
+  for (const line of causeChain(error)) complain(`  ${line}`)
+}
+
+function causeChain(error: unknown): readonly string[] {
+  const lines: string[] = []
+  for (let at = error; at !== undefined && lines.length < MAX_CAUSES; ) {
+    lines.push(`caused by: ${describe(at)}`)
+    at = at instanceof Error ? at.cause : undefined
+  }
+  return lines
+}
+
+/** With its code, and the place in our own code it came from. */
+function describe(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return `a thrown ${typeof thrown}`
+  const { code } = thrown as NodeJS.ErrnoException
+  const at = /^\s+at .*/m.exec(thrown.stack ?? '')?.[0].trim()
+  const message =
+    code === undefined || thrown.message.includes(code)
+      ? thrown.message
+      : `${code} ${thrown.message}`
+  return `${thrown.name}: ${message}${at === undefined ? '' : ` (${at})`}`
+}

@@ -1,0 +1,48 @@
+// `sallyport serve`: runs the gateway until a signal, and says in one line why it cannot.
+import { GatewayError } from '../core/index.ts'
+import { type Gateway, type GatewayOptions, startGateway } from '../gateway/index.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { complain, print, reportFailure } from './output.ts'
+import type { ConfigFlags } from './program.ts'
+import { readConfig } from './read-config.ts'
+import { explainStartFailure } from './start-failure.ts'
+import { forcedExitCodes, StopSignals } from './stop-signals.ts'
+
+export async function serve({ config, verbose }: ConfigFlags): Promise<ExitCode> {
+  const loaded = readConfig(config)
+  if (loaded === undefined) return exitCodes.config
+  // Before the start, so that a signal that comes early still leads to an orderly end.
+  const signals = new StopSignals()
+  signals.listen()
+  try {
+    const started = await start(loaded.options, verbose ?? false)
+    return typeof started === 'number' ? started : await run(started, signals)
+  } finally {
+    signals.close()
+  }
+}
+
+async function start(options: GatewayOptions, verbose: boolean): Promise<Gateway | ExitCode> {
+  try {
+    return await startGateway(options)
+  } catch (error) {
+    const reason = explainStartFailure(error, options)
+    // Anything else is a fault of ours, and main.ts tells those.
+    if (reason === undefined) throw error
+    reportFailure(reason, error, verbose)
+    return error instanceof GatewayError ? exitCodes.denied : exitCodes.config
+  }
+}
+
+async function run(gateway: Gateway, signals: StopSignals): Promise<ExitCode> {
+  for (const { url } of gateway.addresses) print(`listening on ${url}`)
+  if (gateway.adminUrl !== undefined) print(`admin on ${gateway.adminUrl}`)
+  const signal = await signals.first
+  complain(`sallyport: ${signal}: finishing calls under way; again to stop at once`)
+  const ended = await Promise.race([gateway.stop(), signals.second])
+  if (ended === undefined) return exitCodes.clean
+  // If nothing is left to wait for, the process ends here and now, with this code.
+  process.exitCode = forcedExitCodes[ended]
+  await gateway.stopNow()
+  return forcedExitCodes[ended]
+}

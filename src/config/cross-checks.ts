@@ -1,0 +1,189 @@
+// Rules that hang on more than one key. Each looks at what is usable of the document, whatever else is wrong with it.
+import { isIP } from 'node:net'
+import { isLoopback } from '../admission/index.ts'
+import { toMs } from '../core/fields.ts'
+import { type Address, parseAddress } from '../listener/options-schema.ts'
+import type { Draft } from './draft.ts'
+import type { Path } from './fault.ts'
+import { suggest } from './suggest.ts'
+
+/** A fault before its place is looked up. */
+export interface Finding {
+  readonly path: Path
+  readonly expected: string
+  readonly got: string
+  readonly mend: string
+}
+
+/** A warning before its place is looked up. */
+export interface Remark {
+  readonly path: Path
+  readonly message: string
+}
+
+type IsWritten = (path: Path) => boolean
+
+export function crossCheck(draft: Draft, isWritten: IsWritten): readonly Finding[] {
+  return [
+    ...checkAddresses(draft),
+    ...draft.listeners.flatMap(({ index, value: { listen, tls, http2, allowed_hosts } }) => [
+      ...checkHttp2(index, tls !== undefined, http2),
+      ...checkReach(draft, index, listen),
+      ...checkHosts(index, listen, tls !== undefined || allowed_hosts.length > 0),
+    ]),
+    ...checkTimeouts(draft, isWritten),
+    ...checkRoutes(draft),
+  ]
+}
+
+export function remarks(draft: Draft): readonly Remark[] {
+  const routed = new Set(draft.routes.flatMap(({ value }) => value.servers))
+  const found: Remark[] = draft.serverNames
+    .filter((name) => !routed.has(name))
+    .map((name) => ({ path: ['servers', name], message: 'no route leads to this server' }))
+  for (const { index, value } of draft.listeners) {
+    if (parseAddress(value.listen)?.host === '') {
+      const message = `"${value.listen}" listens on all interfaces of this machine`
+      found.push({ path: ['listeners', index, 'listen'], message })
+    }
+  }
+  if (draft.insecureAllowPublic) {
+    const message =
+      'nothing authenticates callers: whoever reaches a listener can call every server'
+    found.push({ path: ['insecure_allow_public'], message })
+  }
+  return found
+}
+
+interface BoundAddress extends Address {
+  readonly path: Path
+}
+
+function checkAddresses({ listeners, adminListen }: Draft): Finding[] {
+  const written = listeners.map(({ index, value }) => ({
+    path: ['listeners', index, 'listen'] as Path,
+    listen: value.listen,
+  }))
+  if (adminListen !== undefined) written.push({ path: ['admin', 'listen'], listen: adminListen })
+  const addresses = written.flatMap(({ path, listen }): BoundAddress[] => {
+    const address = parseAddress(listen)
+    return address === undefined || address.port === 0 ? [] : [{ path, ...address }]
+  })
+  return addresses.flatMap((address, index) => {
+    const other = addresses.slice(0, index).find((earlier) => overlap(earlier, address))
+    if (other === undefined) return []
+    const otherKey = other.path.length === 2 ? 'admin' : `listeners[${other.path[1]}]`
+    return {
+      path: address.path,
+      expected: 'an address of its own',
+      got: `port ${address.port}, which ${otherKey}.listen has on the same interface`,
+      mend: 'choose another port',
+    }
+  })
+}
+
+/** A socket on all interfaces takes the port on each of them. */
+function overlap(a: Address, b: Address): boolean {
+  if (a.port !== b.port) return false
+  const [hostA, hostB] = [canonical(a.host), canonical(b.host)]
+  return hostA === hostB || covers(hostA, hostB) || covers(hostB, hostA)
+}
+
+function covers(wildcard: string, host: string): boolean {
+  if (wildcard === '' || wildcard === '::') return true
+  return wildcard === '0.0.0.0' && isIP(host) !== 6
+}
+
+function canonical(host: string): string {
+  return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase()
+}
+
+function checkHttp2(index: number, hasTls: boolean, http2: boolean | undefined): Finding[] {
+  if (hasTls || http2 !== true) return []
+  return [
+    {
+      path: ['listeners', index, 'http2'],
+      expected: 'HTTP/2 only with tls',
+      got: 'true on a plain-HTTP listener',
+      mend: 'add tls, or remove http2',
+    },
+  ]
+}
+
+function checkReach(draft: Draft, index: number, listen: string): Finding[] {
+  if (draft.insecureAllowPublic || isLoopbackAddress(listen)) return []
+  return [
+    {
+      path: ['listeners', index, 'listen'],
+      expected: 'a loopback address, as nothing authenticates callers yet',
+      got: JSON.stringify(listen),
+      mend: 'listen on 127.0.0.1, or set insecure_allow_public: true',
+    },
+  ]
+}
+
+function checkHosts(index: number, listen: string, knowsItsNames: boolean): Finding[] {
+  if (knowsItsNames || isLoopbackAddress(listen)) return []
+  return [
+    {
+      path: ['listeners', index, 'allowed_hosts'],
+      expected: 'at least one host name on a plain-HTTP listener beyond loopback',
+      got: 'none',
+      mend: 'write the names that clients use, like allowed_hosts: [mcp.example.com]',
+    },
+  ]
+}
+
+function isLoopbackAddress(listen: string): boolean {
+  const host = parseAddress(listen)?.host
+  return host !== undefined && isLoopback(host)
+}
+
+function checkTimeouts({ timeouts }: Draft, isWritten: IsWritten): Finding[] {
+  if (timeouts === undefined) return []
+  const { header_timeout: header, request_timeout: request } = timeouts
+  if (toMs(request) >= toMs(header)) return []
+  const path = ['limits', 'request_timeout']
+  if (isWritten(path)) {
+    const expected = `at least header_timeout, ${header}`
+    return [
+      { path, expected, got: JSON.stringify(request), mend: 'raise it, or lower header_timeout' },
+    ]
+  }
+  return [
+    {
+      path: ['limits', 'header_timeout'],
+      expected: `at most request_timeout, ${request}`,
+      got: JSON.stringify(header),
+      mend: 'lower it, or set request_timeout as well',
+    },
+  ]
+}
+
+function checkRoutes({ routes, serverNames }: Draft): Finding[] {
+  const firstWith = new Map<string, number>()
+  return routes.flatMap(({ index, value }) => {
+    const found: Finding[] = []
+    const first = firstWith.get(value.path)
+    if (first === undefined) firstWith.set(value.path, index)
+    else {
+      found.push({
+        path: ['routes', index, 'path'],
+        expected: 'a path of its own',
+        got: `${JSON.stringify(value.path)}, which routes[${first}] has`,
+        mend: 'change it, or remove one of the two routes',
+      })
+    }
+    for (const [at, name] of value.servers.entries()) {
+      if (serverNames.includes(name)) continue
+      const near = suggest(name, serverNames)
+      found.push({
+        path: ['routes', index, 'servers', at],
+        expected: 'the name of a server under servers',
+        got: JSON.stringify(name),
+        mend: near === undefined ? 'add the server' : `did you mean "${near}"?`,
+      })
+    }
+    return found
+  })
+}

@@ -1,0 +1,70 @@
+// What is counted and logged about an exchange once it is over. Labels come from the config and from tables, never from
+// the client, or anyone could fill the memory with them.
+import type { ErrorCode, Exchange, GatewayError } from '../core/index.ts'
+import type { CallReport } from '../mcp/index.ts'
+import type { Log, LogFields, LogOptions, Metrics } from '../observability/index.ts'
+
+const NO_ROUTE = 'none'
+const MS_PER_SECOND = 1_000
+/** A client's method name is logged no longer than this. */
+const MAX_METHOD_CHARS = 64
+
+export interface Reporter {
+  onCall(report: CallReport): void
+  onRefusal(exchange: Exchange, error: GatewayError): void
+  /** Refused by the listener, before there was an exchange. */
+  onSocketRefusal(error: GatewayError, remoteAddress: string | undefined): void
+}
+
+export function createReporter(log: Log, metrics: Metrics, options: LogOptions): Reporter {
+  const hasAccessLog = options.access && log.isEnabled('info')
+
+  const logFailure = (error: GatewayError, fields: LogFields): void => {
+    log[error.row.level]({ ...fields, code: error.code, error }, 'request failed')
+  }
+
+  return {
+    onCall(report) {
+      const { exchange, route, error, durationMs, outcome } = report
+      const { status } = exchange.answer
+      metrics.exchanges.inc({ route: route.path, status })
+      metrics.exchangeSeconds.observe({ route: route.path }, durationMs / MS_PER_SECOND)
+      metrics.upstreamCalls.inc({ server: route.pool.server, outcome })
+      if (error !== undefined) metrics.refusals.inc({ code: error.code })
+      if (!hasAccessLog && error === undefined) return
+      const fields = { ...describe(exchange), ...describeCall(report) }
+      if (error !== undefined) logFailure(error, fields)
+      if (hasAccessLog) log.info(fields, 'exchange')
+    },
+    onRefusal(exchange, error) {
+      metrics.exchanges.inc({ route: NO_ROUTE, status: exchange.answer.status })
+      metrics.refusals.inc({ code: error.code })
+      logFailure(error, describe(exchange))
+    },
+    onSocketRefusal(error, remoteAddress) {
+      metrics.refusals.inc({ code: error.code satisfies ErrorCode })
+      logFailure(error, remoteAddress === undefined ? {} : { remote: remoteAddress })
+    },
+  }
+}
+
+function describe(exchange: Exchange): LogFields {
+  return {
+    exchange: exchange.id,
+    listener: exchange.listener.name,
+    remote: exchange.remoteAddress,
+    method: exchange.method,
+    path: exchange.path,
+    status: exchange.answer.status,
+  }
+}
+
+function describeCall({ route, inbound, durationMs }: CallReport): LogFields {
+  return {
+    route: route.path,
+    server: route.pool.server,
+    durationMs: Math.round(durationMs * MS_PER_SECOND) / MS_PER_SECOND,
+    ...(inbound !== undefined && { era: inbound.era }),
+    ...(inbound?.method !== undefined && { rpcMethod: inbound.method.slice(0, MAX_METHOD_CHARS) }),
+  }
+}

@@ -1,0 +1,43 @@
+// The key that seals session ids when the config names none: made once, kept in the state folder, so that sessions
+// survive a restart of the gateway.
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isNodeError } from '../core/index.ts'
+
+const FILE = 'session.key'
+const KEY_BYTES = 32
+
+/** Reads the key, or makes it. Two gateways that start at once end up with the same one. */
+export async function keptSessionKey(stateDir: string): Promise<string> {
+  const path = join(stateDir, FILE)
+  const known = await readKey(path)
+  if (known !== undefined) return known
+  await mkdir(stateDir, { recursive: true, mode: 0o700 })
+  const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
+  await writeFile(draft, `${randomBytes(KEY_BYTES).toString('base64url')}\n`, { mode: 0o600 })
+  try {
+    // A link fails where a rename would replace: the first one to get here wins, whole.
+    await link(draft, path)
+  } catch (thrown) {
+    if (!isNodeError(thrown, 'EEXIST')) throw thrown
+  } finally {
+    await unlink(draft)
+  }
+  const made = await readKey(path)
+  if (made === undefined) throw new Error(`${path}: expected the session key just written`)
+  return made
+}
+
+async function readKey(path: string): Promise<string | undefined> {
+  try {
+    const key = (await readFile(path, 'utf8')).trim()
+    if (key.length < KEY_BYTES) {
+      throw new Error(`${path}: expected a session key; delete the file to have a new one made`)
+    }
+    return key
+  } catch (thrown) {
+    if (isNodeError(thrown, 'ENOENT')) return undefined
+    throw thrown
+  }
+}

@@ -1,0 +1,172 @@
+// The config keys of a socket and how they become ListenerOptions: one of `listeners`, and the socket part of `limits`.
+import { isIP } from 'node:net'
+import {
+  type DocumentOf,
+  duration,
+  flag,
+  integer,
+  path,
+  section,
+  size,
+  text,
+  toBytes,
+  toMs,
+} from '../core/fields.ts'
+import type { ListenerOptions, SocketLimits } from './options.ts'
+
+/** Host (a name, an IPv4 address, an IPv6 address in brackets, or nothing for all interfaces) and port. */
+const ADDRESS_PATTERN = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]*):(\d{1,5})$/
+const MAX_PORT = 65_535
+
+export interface Address {
+  /** '' means all interfaces. IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+}
+
+/** `"[::1]:8443"` → host and port. Undefined when the text is not an address to listen on. */
+export function parseAddress(listen: string): Address | undefined {
+  const match = ADDRESS_PATTERN.exec(listen)
+  if (match === null) return undefined
+  const [, written = '', digits] = match
+  const host = written.startsWith('[') ? written.slice(1, -1) : written
+  const port = Number(digits)
+  if (port > MAX_PORT || (written !== host && isIP(host) !== 6)) return undefined
+  return { host, port }
+}
+
+/** A key that takes an address to listen on. */
+export function addressField(
+  notes: { readonly expected: string; readonly mend: string },
+  isFit: (address: Address) => boolean = () => true,
+) {
+  return text({
+    ...notes,
+    pattern: ADDRESS_PATTERN,
+    check: (written) => {
+      const address = parseAddress(written)
+      return address !== undefined && isFit(address)
+    },
+    shown: 'as-is',
+  })
+}
+
+export const serverTlsSchema = section({
+  cert_file: path('a PEM file with a certificate').describe(
+    'PEM file with the certificate, leaf first, followed by its chain. Relative paths start at the folder of the config file.',
+  ),
+  key_file: path('a PEM file with a private key').describe(
+    'PEM file with the private key of the certificate, not encrypted.',
+  ),
+})
+
+/** The keys of a listener that are about its socket. */
+export const listenerShape = {
+  listen: addressField({
+    expected: 'host:port, "[IPv6]:port", or ":port" for all interfaces',
+    mend: 'write it in quotes, like "127.0.0.1:8443"',
+  }).describe(
+    'Address to listen on. `":8443"` means all interfaces; port 0 lets the system choose. An address beyond loopback needs `insecure_allow_public: true`, because nothing authenticates callers yet.',
+  ),
+  tls: serverTlsSchema
+    .optional()
+    .describe('Certificate and key of this listener. Without it the listener speaks plain HTTP.'),
+  http2: flag()
+    .optional()
+    .describe(
+      'Offer HTTP/2 beside HTTP/1.1 in the TLS handshake (ALPN). Only a listener with `tls` can: `true` without it is a fault. Default: true with `tls`, else false.',
+    ),
+}
+
+/** The keys of `limits` that belong to sockets; the protocol stage brings the rest. */
+export const socketLimitsShape = {
+  header_timeout: duration({ min: '100ms', max: '10m' })
+    .default('10s')
+    .describe(
+      'From the start of a connection, or of the next request on it, to the end of the header section. Then the answer is GW_REQUEST_TIMEOUT (408) and the connection is closed.',
+    ),
+  request_timeout: duration({ min: '100ms', max: '1h' })
+    .default('120s')
+    .describe(
+      'From the first byte of a request to the last of its body; not shorter than `limits.header_timeout`. Then the answer is GW_REQUEST_TIMEOUT (408) and the connection is closed.',
+    ),
+  idle_timeout: duration({ min: '100ms', max: '1h' })
+    .default('30s')
+    .describe(
+      'How long a kept-alive connection, or an HTTP/2 connection without streams, may be silent before it is closed.',
+    ),
+  handshake_timeout: duration({ min: '100ms', max: '2m' })
+    .default('15s')
+    .describe('How long a TLS handshake may take before the connection is cut.'),
+  accept_rate: integer({ min: 1, max: 1_000_000 })
+    .default(100)
+    .describe(
+      'New connections per second and listener, refilled continuously. What comes faster than that, after `limits.accept_burst`, is answered with GW_TOO_MANY_CONNECTIONS (503) and `Retry-After`.',
+    ),
+  accept_burst: integer({ min: 1, max: 1_000_000 })
+    .default(200)
+    .describe('New connections a listener takes at once before `limits.accept_rate` holds.'),
+  max_connections: integer({ min: 1, max: 1_000_000 })
+    .default(10_000)
+    .describe(
+      'Open connections per listener. One more is answered with GW_TOO_MANY_CONNECTIONS (503) and closed.',
+    ),
+  max_header_bytes: size({ min: '1KiB', max: '1MiB' })
+    .default('16KiB')
+    .describe(
+      'Largest header section of a request. A larger one is answered with GW_HEADERS_TOO_LARGE (431).',
+    ),
+  max_headers: integer({ min: 8, max: 2_000 })
+    .default(100)
+    .describe(
+      'Header fields in a request. More are answered with GW_HEADERS_TOO_LARGE (431); none is dropped silently.',
+    ),
+  max_concurrent_streams: integer({ min: 1, max: 10_000 })
+    .default(100)
+    .describe(
+      'HTTP/2 streams open at once on a connection. The client is told so, and a stream beyond that is refused (REFUSED_STREAM).',
+    ),
+  slow_reader_timeout: duration({ min: '100ms', max: '10m' })
+    .default('10s')
+    .describe(
+      'How long a client that is behind with reading its answer has to catch up, each time. Then the connection is cut (GW_SLOW_READER), so that nobody can fill the memory by reading slowly.',
+    ),
+}
+
+export function toSocketLimits(limits: DocumentOf<typeof socketLimitsShape>): SocketLimits {
+  return {
+    headerTimeoutMs: toMs(limits.header_timeout),
+    requestTimeoutMs: toMs(limits.request_timeout),
+    idleTimeoutMs: toMs(limits.idle_timeout),
+    handshakeTimeoutMs: toMs(limits.handshake_timeout),
+    acceptRatePerSecond: limits.accept_rate,
+    acceptBurst: limits.accept_burst,
+    maxConnections: limits.max_connections,
+    maxHeaderBytes: toBytes(limits.max_header_bytes),
+    maxHeaders: limits.max_headers,
+    maxConcurrentStreams: limits.max_concurrent_streams,
+    slowReaderTimeoutMs: toMs(limits.slow_reader_timeout),
+  }
+}
+
+export interface ListenerContext {
+  readonly limits: SocketLimits
+  /** Makes a path of the document absolute. */
+  readonly resolvePath: (written: string) => string
+}
+
+export function toListenerOptions(
+  document: DocumentOf<typeof listenerShape>,
+  { limits, resolvePath }: ListenerContext,
+): ListenerOptions {
+  const { listen, tls } = document
+  const address = parseAddress(listen)
+  if (address === undefined) throw new Error(`an address that the schema let through: ${listen}`)
+  return {
+    name: listen,
+    ...address,
+    tls: tls && { certFile: resolvePath(tls.cert_file), keyFile: resolvePath(tls.key_file) },
+    http2: document.http2 ?? tls !== undefined,
+    limits,
+  }
+}

@@ -1,0 +1,120 @@
+// The content of one request, read once and bounded, from either HTTP version's stream. What becomes of the rest when
+// the answer comes before the end is the answer's business.
+import type { Readable } from 'node:stream'
+import { GatewayError } from '../core/index.ts'
+
+const EMPTY = Buffer.alloc(0)
+
+export interface BodySource {
+  readonly stream: Readable
+  /** False when the head says that nothing follows. */
+  readonly hasContent: boolean
+  readonly contentLength: number | undefined
+  /** Tells the client to go on, when it waits for that (`Expect: 100-continue`). */
+  readonly sendContinue: (() => void) | undefined
+}
+
+/** Whether the body is still expected, has been read to its end, or never will be. */
+type State =
+  | { readonly kind: 'unread' }
+  | { readonly kind: 'reading'; readonly settle: (error: GatewayError) => void }
+  | { readonly kind: 'failed'; readonly error: GatewayError }
+  | { readonly kind: 'read' }
+
+const UNREAD: State = { kind: 'unread' }
+const READ: State = { kind: 'read' }
+
+export class RequestBody {
+  readonly #source: BodySource
+  #state: State = UNREAD
+
+  constructor(source: BodySource) {
+    this.#source = source
+  }
+
+  /** True when content was announced and has not been read to its end. */
+  get isUnread(): boolean {
+    return this.#source.hasContent && this.#state.kind !== 'read'
+  }
+
+  /** How much may still arrive; Infinity when only the client knows whether it will send anything at all. */
+  get maxRemainingBytes(): number {
+    const { hasContent, contentLength, sendContinue } = this.#source
+    if (!hasContent) return 0
+    const isUndecided = sendContinue !== undefined && this.#state.kind === 'unread'
+    return isUndecided ? Infinity : (contentLength ?? Infinity)
+  }
+
+  /** @throws GatewayError GW_BODY_TOO_LARGE, GW_REQUEST_TIMEOUT, GW_BAD_FRAMING, GW_CLIENT_GONE */
+  async read(maxBytes: number): Promise<Buffer> {
+    const state = this.#state
+    if (state.kind === 'failed') throw state.error
+    if (state.kind !== 'unread') throw new TypeError('a request body can be read only once')
+    const { hasContent, contentLength, sendContinue } = this.#source
+    if (!hasContent) return EMPTY
+    // Known from the head: refused before the client has sent it.
+    if (contentLength !== undefined && contentLength > maxBytes) throw tooLarge(maxBytes)
+    sendContinue?.()
+    return this.#collect(maxBytes)
+  }
+
+  /** Makes a read under way, or a later one, fail. */
+  fail(error: GatewayError): void {
+    if (this.#state.kind === 'reading') this.#state.settle(error)
+    else if (this.#state.kind === 'unread') this.#state = { kind: 'failed', error }
+  }
+
+  /** Throws away what still arrives until the end or `maxBytes`, then calls `onOver`. For the end of a connection. */
+  discard(maxBytes: number, onOver: () => void): void {
+    const { stream } = this.#source
+    let length = 0
+    stream.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length > maxBytes) onOver()
+    })
+    stream.on('end', onOver)
+    stream.on('close', onOver)
+    stream.resume()
+  }
+
+  #collect(maxBytes: number): Promise<Buffer> {
+    const { stream } = this.#source
+    return new Promise((resolve, reject) => {
+      // Small bodies come in one chunk, which is then the result as it is.
+      let first: Buffer = EMPTY
+      let rest: Buffer[] | undefined
+      let length = 0
+      const settle = (error: GatewayError): void => {
+        if (this.#state.kind !== 'reading') return
+        this.#state = { kind: 'failed', error }
+        stream.pause()
+        reject(error)
+      }
+      this.#state = { kind: 'reading', settle }
+      const onGone = (): void => settle(clientGone())
+      stream.on('error', onGone)
+      stream.on('close', onGone)
+      stream.on('end', () => {
+        if (this.#state.kind !== 'reading') return
+        this.#state = READ
+        resolve(rest === undefined ? first : Buffer.concat(rest, length))
+      })
+      stream.on('data', (chunk: Buffer) => {
+        if (this.#state.kind !== 'reading') return
+        length += chunk.length
+        if (length > maxBytes) settle(tooLarge(maxBytes))
+        else if (length === chunk.length) first = chunk
+        else if (rest === undefined) rest = [first, chunk]
+        else rest.push(chunk)
+      })
+    })
+  }
+}
+
+function tooLarge(maxBytes: number): GatewayError {
+  return new GatewayError('GW_BODY_TOO_LARGE', `body: expected at most ${maxBytes} bytes`)
+}
+
+function clientGone(): GatewayError {
+  return new GatewayError('GW_CLIENT_GONE', 'the client left before its request was complete')
+}

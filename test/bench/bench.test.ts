@@ -1,0 +1,389 @@
+// The bench must not flatter anyone: what it counts, what it refuses, and its arithmetic. Nothing here looks at how long
+// anything takes.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { startBackend } from '../../bench/backend.ts'
+import { answerBody, callBody, FIRST_ID, type CallShape } from '../../bench/call.ts'
+import { makeCertificate } from '../../bench/certificate.ts'
+import { median, percentile, ratioSpread } from '../../bench/figures.ts'
+import { AnswerReader } from '../../bench/load/answer-reader.ts'
+import type { Destination } from '../../bench/load/channel.ts'
+import { runLoad, type LoadResult } from '../../bench/load/run-load.ts'
+import { startNodeProxy } from '../../bench/node-proxy.ts'
+import { renderPage } from '../../bench/page.ts'
+import { BUDGET_CELL, fullPlan, quickPlan, type Cell, type Plan } from '../../bench/plan.ts'
+import { processorSeconds } from '../../bench/processor-time.ts'
+import { measureRounds, type Rig, type Sample } from '../../bench/rounds.ts'
+import { judgeBudget, summarise } from '../../bench/summary.ts'
+import { freePorts } from '../../bench/target/free-ports.ts'
+import type { Target, TargetName } from '../../bench/target/target.ts'
+import { startHttpServer, until } from '../support/servers.ts'
+
+const small: CallShape = { era: 'modern', bodyBytes: 1_024, answer: 'json' }
+
+const load = (destination: Destination, shape: CallShape, connections = 2): Promise<LoadResult> =>
+  runLoad({ destination, shape, connections, warmUpMs: 5, measureMs: 20, pids: [process.pid] })
+
+/** A backend behind the plain Node proxy, both in this process. */
+async function startProxiedBackend() {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const certificate = makeCertificate(folder)
+  const backend = await startBackend(certificate)
+  onTestFinished(() => backend.stop())
+  const [http = 0, https = 0, http2 = 0] = await freePorts(3)
+  const ports = { http, https, http2 }
+  const stop = await startNodeProxy(`http://127.0.0.1:${backend.ports.http}`, ports, certificate)
+  onTestFinished(stop)
+  return { backend, ports, ca: readFileSync(certificate.certFile, 'utf8') }
+}
+
+/** A server that answers each call as `answer` says, instead of as it should. */
+async function startLiar(
+  answer: (id: number) => { status?: number; body: Buffer },
+): Promise<Destination> {
+  const { port } = await startHttpServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const { id } = JSON.parse(Buffer.concat(chunks).toString()) as { id: number }
+      const { status = 200, body } = answer(id)
+      response.writeHead(status, { 'content-length': body.length }).end(body)
+    })
+  })
+  return { protocol: 'http', port, ca: '' }
+}
+
+describe('a call', () => {
+  it.each([
+    { era: 'modern', bodyBytes: 1_024, answer: 'json' },
+    { era: 'legacy', bodyBytes: 1_024, answer: 'json' },
+    { era: 'modern', bodyBytes: 65_536, answer: 'event-stream' },
+    { era: 'legacy', bodyBytes: 777, answer: 'json' },
+  ] as const)('has exactly the length asked for: $era, $bodyBytes', (shape) => {
+    const body = callBody(shape)
+    expect(body.length).toBe(shape.bodyBytes)
+    expect(JSON.parse(body.toString())).toMatchObject({ id: FIRST_ID, method: 'tools/call' })
+  })
+
+  it('is answered with its id and with the number of bytes that arrived', () => {
+    const answer: unknown = JSON.parse(answerBody(FIRST_ID + 7, 65_536, 'json').toString())
+    expect(answer).toMatchObject({
+      id: FIRST_ID + 7,
+      result: { structuredContent: { receivedBytes: 65_536 } },
+    })
+  })
+})
+
+describe('the load generator', () => {
+  it.each([
+    ['modern', 'http', 1_024, 'json'],
+    ['modern', 'http', 65_536, 'json'],
+    ['modern', 'http', 1_024, 'event-stream'],
+    ['legacy', 'http', 1_024, 'json'],
+    ['modern', 'https', 65_536, 'json'],
+    ['legacy', 'https', 1_024, 'event-stream'],
+    ['modern', 'http2', 1_024, 'json'],
+  ] as const)('counts what the backend counts: %s, %s, %i, %s', async (...row) => {
+    const [era, protocol, bodyBytes, answer] = row
+    const { backend, ports, ca } = await startProxiedBackend()
+    const result = await load({ protocol, port: ports[protocol], ca }, { era, bodyBytes, answer })
+    expect(result.calls).toBeGreaterThan(0)
+    expect(result.calls).toBeLessThanOrEqual(result.totalCalls)
+    expect(backend.callCount()).toBe(result.totalCalls)
+  })
+
+  it.each([
+    [
+      'another id',
+      /answered with the id 1000000999/,
+      () => ({ body: answerBody(1_000_000_999, 1_024, 'json') }),
+    ],
+    [
+      'another status',
+      /answered with status 503/,
+      (id: number) => ({ status: 503, body: answerBody(id, 1_024, 'json') }),
+    ],
+    [
+      'a sign that the call was cut short',
+      /bytes that are not/,
+      (id: number) => ({ body: answerBody(id, 1_023, 'json') }),
+    ],
+    [
+      'one byte changed',
+      /bytes that are not/,
+      (id: number) => {
+        const body = answerBody(id, 1_024, 'json')
+        body[body.length - 40] = 0x21
+        return { body }
+      },
+    ],
+    ['nothing', /bytes that are not|the id 0/, () => ({ body: Buffer.alloc(0) })],
+  ])('refuses an answer with %s', async (_, message, answer) => {
+    await expect(load(await startLiar(answer), small)).rejects.toThrow(message)
+  })
+
+  it('refuses a target that closes connections', async () => {
+    const { port } = await startHttpServer((request) => request.socket.destroy())
+    await expect(load({ protocol: 'http', port, ca: '' }, small)).rejects.toThrow(
+      /closed the connection|ECONNRESET/,
+    )
+  })
+
+  it('refuses a target with another certificate', async () => {
+    const { ports } = await startProxiedBackend()
+    const { ca } = await startProxiedBackend()
+    await expect(load({ protocol: 'https', port: ports.https, ca }, small)).rejects.toThrow(
+      /self-signed|certificate/,
+    )
+  })
+})
+
+describe('the backend', () => {
+  const headers = {
+    'content-type': 'application/json',
+    'mcp-protocol-version': '2026-07-28',
+    'mcp-method': 'tools/call',
+    'mcp-name': 'search_notes',
+  }
+  const legacy = { 'content-type': 'application/json', 'mcp-protocol-version': '2025-11-25' }
+
+  it.each([
+    ['200 a whole call', 200, headers],
+    ['400 one without its version', 400, { ...headers, 'mcp-protocol-version': undefined }],
+    ['400 one without its method header', 400, { ...headers, 'mcp-method': undefined }],
+    ['404 one outside a session', 404, legacy],
+    ['404 one in a session nobody began', 404, { ...legacy, 'mcp-session-id': 'x' }],
+  ])('answers %s', async (_, status, given) => {
+    const { backend } = await startProxiedBackend()
+    const sent = Object.entries(given).filter(([, value]) => value !== undefined)
+    const answer = await fetch(`http://127.0.0.1:${backend.ports.http}/mcp`, {
+      method: 'POST',
+      headers: sent as [string, string][],
+      body: callBody({ ...small, era: status === 404 ? 'legacy' : 'modern' }),
+    })
+    await answer.arrayBuffer()
+    expect(answer.status).toBe(status)
+    expect(backend.callCount()).toBe(status === 200 ? 1 : 0)
+  })
+})
+
+describe('the answer reader', () => {
+  const counted = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
+  const chunked =
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n'
+
+  it.each([
+    ['with a length', counted],
+    ['in chunks', chunked],
+  ])('reads an answer %s, split at every byte', (_, text) => {
+    for (let at = 1; at < text.length; at++) {
+      const reader = new AnswerReader(100)
+      const parts = [text.slice(0, at), text.slice(at)].map((part) => Buffer.from(part))
+      const answers = parts.map((part) => reader.push(part))
+      const answer = answers.find((it) => it !== undefined)
+      expect(answer?.body.toString(), `split at ${at}`).toBe('hello')
+    }
+  })
+
+  it.each([
+    ['longer than its Content-Length', `${counted}!`],
+    ['bytes after the last chunk', `${chunked}!`],
+    ['neither Content-Length nor chunks', 'HTTP/1.1 200 OK\r\n\r\nhello'],
+    ['a chunk longer than its size', chunked.replace('3\r\nhel', '3\r\nhell')],
+    ['an answer body without end', counted.replace('5', '101') + 'x'.repeat(96)],
+    ['not an HTTP/1.1 answer', 'HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n'],
+  ])('refuses: %s', (message, text) => {
+    expect(() => new AnswerReader(100).push(Buffer.from(text))).toThrow(message)
+  })
+})
+
+describe('the figures', () => {
+  it.each([
+    [[3], 3],
+    [[9, 1, 5], 5],
+    [[10, 9, 1, 2], 5.5],
+  ])('take the middle of %j for the median', (values, expected) => {
+    expect(median(values)).toBe(expected)
+  })
+
+  it('refuse to make up a median or a percentile of nothing', () => {
+    expect(() => median([])).toThrow(RangeError)
+    expect(() => percentile([], 50)).toThrow(RangeError)
+  })
+
+  it('take percentiles by nearest rank, sorting by value and not by digits', () => {
+    const values = Array.from({ length: 100 }, (_, at) => 100 - at)
+    expect([percentile(values, 50), percentile(values, 99), percentile(values, 100)]).toEqual([
+      50, 99, 100,
+    ])
+    expect(percentile([7], 99)).toBe(7)
+  })
+
+  it('compare only what was measured in the same round', () => {
+    const slow = new Map([
+      [1, 20],
+      [2, 60],
+      [3, 30],
+      [4, 1_000],
+    ])
+    const yardstick = new Map([
+      [1, 10],
+      [2, 20],
+      [3, 30],
+    ])
+    expect(ratioSpread(slow, yardstick)).toEqual({ median: 2, lowest: 1, highest: 3 })
+    expect(ratioSpread(slow, new Map())).toBeUndefined()
+  })
+
+  it('have processor time from the kernel, growing while a process works', async () => {
+    const before = processorSeconds([process.pid])
+    const hasGrown = (): boolean => processorSeconds([process.pid]) > before
+    await until(hasGrown, 'processor time to grow')
+    expect(hasGrown()).toBe(true)
+  })
+})
+
+const budgetCell = fullPlan().cells.find(({ key }) => key === BUDGET_CELL) as Cell
+
+const sample = (target: TargetName, round: number, micros: number): Sample => ({
+  cell: budgetCell,
+  target,
+  round,
+  result: {
+    calls: 1_000,
+    totalCalls: 1_200,
+    seconds: 0.5,
+    processorSeconds: micros / 1_000,
+    latencyP50Ms: 1,
+    latencyP99Ms: 2,
+  },
+})
+
+describe('the budget', () => {
+  const judge = (...micros: number[]) =>
+    judgeBudget(
+      summarise(
+        micros.flatMap((it, at) => [sample('node-proxy', at, 100), sample('sallyport', at, it)]),
+      ),
+    )
+
+  it('is met up to 1.3 times the plain Node proxy, by the median of the rounds', () => {
+    expect(judge(130, 90, 500)).toEqual({
+      isMet: true,
+      line: 'PASS: processor time per call 1.30 × the plain Node proxy (0.90–5.00), budget 1.3 ×',
+    })
+  })
+
+  it('is not met beyond that', () => {
+    expect(judge(90, 131, 132).isMet).toBe(false)
+  })
+
+  it('is not met when the gateway or the yardstick was not measured', () => {
+    expect(judgeBudget([]).isMet).toBe(false)
+    expect(judgeBudget(summarise([sample('node-proxy', 1, 100)])).isMet).toBe(false)
+    expect(judgeBudget(summarise([sample('sallyport', 1, 100)])).isMet).toBe(false)
+  })
+})
+
+describe('the rounds', () => {
+  const plan: Plan = { ...quickPlan(), cells: quickPlan().cells.slice(0, 2) }
+  const targets = (['direct', 'node-proxy', 'sallyport'] as const).map(
+    (name): Target => ({ name, ports: { http: 1, https: 2, http2: 3 }, pids: [], tidy: () => {} }),
+  )
+
+  /** A rig whose backend sees `seen` calls for each that was answered. */
+  function fakeRig(seen: number): Rig {
+    let callCount = 0
+    return {
+      targets,
+      ca: '',
+      onProgress: () => {},
+      backendCallCount: async () => callCount,
+      load: async () => {
+        callCount += seen
+        return { ...sample('direct', 1, 1).result, totalCalls: 1 }
+      },
+    }
+  }
+
+  it('measure every target in every row, as often as the row asks', async () => {
+    const samples = await measureRounds(fakeRig(1), plan)
+    const keys = samples.map(({ cell, target, round }) => `${round} ${cell.key} ${target}`)
+    expect(new Set(keys).size).toBe(plan.cells.length * targets.length * 3)
+    expect(keys).toHaveLength(plan.cells.length * targets.length * 3)
+  })
+
+  it.each([
+    ['answers without asking the backend', 0],
+    ['asks the backend twice', 2],
+  ])('throw out a target that %s', async (_, seen) => {
+    await expect(measureRounds(fakeRig(seen), plan)).rejects.toThrow(
+      `1 calls were answered, but the backend saw ${seen}`,
+    )
+  })
+})
+
+describe('the plan', () => {
+  const measuringSeconds = ({ cells, warmUpMs, measureMs, idleMs }: Plan): number =>
+    cells.reduce((sum, { rounds, targets }) => sum + rounds * targets.length, 0) *
+      ((warmUpMs + measureMs) / 1_000) +
+    idleMs / 1_000
+
+  it('covers both eras, HTTP and HTTPS, both sizes, one and 32 connections', () => {
+    const keys = fullPlan().cells.map(({ key }) => key)
+    for (const era of ['modern', 'legacy']) {
+      for (const protocol of ['http', 'https']) {
+        for (const size of ['1k', '64k']) {
+          for (const connections of [1, 32]) {
+            expect(keys).toContain(`${era}-${protocol}-${size}-${connections}`)
+          }
+        }
+      }
+    }
+    expect(new Set(keys).size).toBe(keys.length)
+  })
+
+  it('measures for less than ten minutes, or half a minute with --quick', () => {
+    expect(measuringSeconds(fullPlan())).toBeLessThan(9 * 60)
+    expect(measuringSeconds(quickPlan())).toBeLessThan(25)
+  })
+
+  it('has at least five rounds of every row', () => {
+    expect(Math.min(...fullPlan().cells.map(({ rounds }) => rounds))).toBeGreaterThanOrEqual(5)
+  })
+})
+
+describe('the page', () => {
+  const render = (nginx: string | undefined): string => {
+    const cells = summarise([sample('node-proxy', 1, 100), sample('sallyport', 1, 125)])
+    return renderPage({
+      machine: {
+        processor: 'A Processor',
+        coreCount: 2,
+        node: 'v24.0.0',
+        undici: '8.0.0',
+        nginx,
+        sallyport: 'Sallyport 0.1.0',
+        isPinned: true,
+      },
+      plan: fullPlan(),
+      cells,
+      life: [],
+      verdict: judgeBudget(cells),
+      config: 'listeners: []',
+    })
+  }
+
+  it('says whether the budget was met, and shows the ratio with its range', () => {
+    expect(render('nginx/1.22.1')).toContain('**PASS: processor time per call 1.25 ×')
+    expect(render('nginx/1.22.1')).toContain('**1.25 (1.25–1.25)**')
+  })
+
+  it('says so when nginx was not measured', () => {
+    expect(render(undefined)).toContain('nginx is not in this run')
+    expect(render('nginx/1.22.1')).not.toContain('nginx is not in this run')
+  })
+})
