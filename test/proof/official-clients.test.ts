@@ -14,6 +14,7 @@ import { Agent, fetch as undiciFetch, type RequestInit as UndiciInit } from 'und
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keepCertificates } from '../../demo/certificates.ts'
 import type { EndpointOptions } from '../../src/upstream/index.ts'
+import { LEGACY_VERSIONS } from '../../src/wire/index.ts'
 import {
   startEverythingServer,
   type EverythingServer,
@@ -25,6 +26,7 @@ import {
   startTestGateway,
   temporaryFolder,
 } from '../support/gateway.ts'
+import { modernRequest } from '../support/mcp-messages.ts'
 
 const fixture = (name: string): string =>
   resolve(import.meta.dirname, `../fixtures/everything-stdio/${name}.ts`)
@@ -45,7 +47,10 @@ async function startSecureGateway(
   const agent = new Agent({ connect: { ca: readFileSync(caFile) } })
   onTestFinished(() => agent.destroy())
   const trustingFetch = ((input: string | URL, init?: RequestInit) =>
-    undiciFetch(input, { ...(init as unknown as UndiciInit), dispatcher: agent })) as unknown as typeof fetch
+    undiciFetch(input, {
+      ...(init as unknown as UndiciInit),
+      dispatcher: agent,
+    })) as unknown as typeof fetch
   return { url: gateway.url.replace('127.0.0.1', 'localhost'), trustingFetch }
 }
 
@@ -106,7 +111,7 @@ describe.each(['/http', '/stdio-legacy', '/stdio-dual'])(
     it('lists, calls, and is asked by sampling and elicitation', async () => {
       const client = await connectV1(await startAll(), path)
       expect((await client.listTools()).tools.map(({ name }) => name)).toContain('echo')
-      const echoed = await client.callTool({ name: 'echo', arguments: { message: 'grüß 😀' } })
+      const echoed = await client.callTool({ name: 'echo', arguments: { text: 'grüß 😀' } })
       expect(textOf(echoed)).toContain('grüß 😀')
       const asked = (kind: string) => client.callTool({ name: 'ask', arguments: { kind } })
       expect(textOf(await asked('elicitation'))).toContain('Alice')
@@ -152,7 +157,7 @@ describe.each(v2Paths)('the client of the version 2 SDK, %s, %s', (era, path) =>
   it('lists, calls, and is asked for input', async () => {
     const client = await connect(await startAll(), path, era)
     expect((await client.listTools()).tools.map(({ name }) => name)).toContain('echo')
-    expect(await callText(client, 'echo', { message: 'grüß 😀' })).toContain('grüß 😀')
+    expect(await callText(client, 'echo', { text: 'grüß 😀' })).toContain('grüß 😀')
     expect(await callText(client, 'ask', { kind: 'elicitation' })).toContain('Alice')
     expect(await callText(client, 'ask', { kind: 'sampling' })).toContain('Paris')
   })
@@ -228,13 +233,22 @@ describe('a client that finds a server of the other era', () => {
     const target = new URL(`${url}/stdio-legacy`)
     await client.connect(new StreamableHTTPClientTransport(target, { fetch: trustingFetch }))
     onTestFinished(() => client.close())
-    expect(await callText(client, 'echo', { message: 'hi' })).toContain('hi')
+    expect(await callText(client, 'echo', { text: 'hi' })).toContain('hi')
   })
 
-  it('is told which versions the server speaks when it does not', async () => {
+  it('is told which versions the server speaks, when the client speaks none of them', async () => {
     const gateway = await startAll()
-    await expect(connect(gateway, '/stdio-legacy', 'modern')).rejects.toThrow(/2025-11-25|legacy/)
-    await expect(connectV1(gateway, '/stdio-modern')).rejects.toThrow(/2026-07-28|modern/)
+    await expect(connect(gateway, '/stdio-legacy', 'modern')).rejects.toThrow('negotiation failed')
+    const { method, headers, body } = modernRequest('tools/list', {}, 'q')
+    const url = `${gateway.url}/stdio-legacy`
+    const answer = await gateway.trustingFetch(url, { method, headers, body })
+    expect(answer.status).toBe(400)
+    expect(await answer.json()).toMatchObject({
+      id: 'q',
+      // No error of the modern era's own: a client of both eras takes those as proof of a modern server and stays.
+      error: { code: -32600, data: { requested: '2026-07-28', supported: LEGACY_VERSIONS } },
+    })
+    await expect(connectV1(gateway, '/stdio-modern')).rejects.toThrow('2026-07-28')
   })
 })
 
