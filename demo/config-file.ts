@@ -41,7 +41,7 @@ log: {level: warn}
 
 /** A double-quoted scalar of YAML, which a JSON string is; "\${" would begin a variable in the configuration. */
 function scalar(text: string): string {
-  return JSON.stringify(text.replaceAll('${', '$${'))
+  return JSON.stringify(text.replaceAll('${', () => '$${'))
 }
 
 /** The package has no `exports`, so its program is found beside its package.json. */

@@ -68,7 +68,9 @@ export async function startDemo({ port: preferred, stateDir }: DemoOptions): Pro
 
 /** From the file and nothing else, so that what is served is what one can read there. */
 async function serve(file: string): Promise<Gateway> {
-  const loaded = loadConfig({ file })
+  const isOverride = (name: string): boolean => name.startsWith('SALLYPORT__')
+  const env = Object.entries(process.env).filter(([name]) => !isOverride(name))
+  const loaded = loadConfig({ file, env: Object.fromEntries(env) })
   if (!loaded.ok) throw new Error(loaded.faults.map(formatFault).join('\n'))
   return startGateway(loaded.options)
 }

@@ -3,7 +3,7 @@ import { describeConfig, type DescribedKey } from '../../src/config/index.ts'
 import { code, page } from './markdown.ts'
 
 const INTRODUCTION = [
-  'One YAML file, by default `sallyport.yaml` in the working folder; `-c FILE` names another. `sallyport check` tells every fault at once, with line and column; `sallyport config show` prints the file with every default filled in; `sallyport config schema` prints a JSON Schema for editors.',
+  'One YAML file, by default `sallyport.yaml` in the working folder; `-c FILE` names another. It may have 1 MiB. `sallyport check` tells every fault at once, with line and column; `sallyport config show` prints the file with every default filled in; `sallyport config schema` prints a JSON Schema for editors.',
   'Keys are written as they stand here; one that does not exist is a fault. Durations are a number with `ms`, `s`, `m`, `h` or `d`; sizes a number with `B`, `KiB`, `MiB` or `GiB`. Relative paths start at the folder of the file.',
 ]
 

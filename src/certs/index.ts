@@ -1,11 +1,10 @@
 // Making certificates. Using them is left to tls/ and the listener.
-export { makeAuthority, type AuthorityRequest } from './authority.ts'
+export { makeAuthority } from './authority.ts'
 export {
   keyPairFiles,
   makePrivateFolder,
   writeKeyPair,
   type KeyPairFiles,
-  type WriteRequest,
 } from './files.ts'
 export { issueLeaf, type LeafRequest } from './leaf.ts'
 export type { SubjectName } from './names.ts'

@@ -20,7 +20,8 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
   unexpected: 'A fault in Sallyport itself. Please report it.',
   usage: 'The command line is wrong.',
   unreachable: 'An endpoint cannot be reached.',
-  denied: 'Every endpoint that fails does so over TLS or credentials.',
+  denied:
+    'TLS or credentials: a certificate cannot be served with, or every endpoint that fails does so over them.',
   config:
     'The configuration has faults, an address cannot be listened on, or Node is older than 22.19.',
   interrupted: 'Forced to stop by a second signal, SIGINT.',

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { exitCodeMeanings, exitCodes, type ExitCode } from './exit-codes.ts'
 
-export const DEFAULT_FILE = 'sallyport.yaml'
+const DEFAULT_FILE = 'sallyport.yaml'
 
 export interface ConfigFlags {
   readonly config: string

@@ -1,6 +1,5 @@
 // `sallyport serve`: runs the gateway until a signal, and says in one line why it cannot.
-import { GatewayError } from '../core/index.ts'
-import { type Gateway, type GatewayOptions, startGateway } from '../gateway/index.ts'
+import type { Gateway, GatewayOptions } from '../gateway/index.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { complain, print, reportFailure } from './output.ts'
 import type { ConfigFlags } from './program.ts'
@@ -23,14 +22,15 @@ export async function serve({ config, verbose }: ConfigFlags): Promise<ExitCode>
 }
 
 async function start(options: GatewayOptions, verbose: boolean): Promise<Gateway | ExitCode> {
+  const { startGateway } = await import('../gateway/index.ts')
   try {
     return await startGateway(options)
   } catch (error) {
-    const reason = explainStartFailure(error, options)
+    const failure = explainStartFailure(error, options)
     // Anything else is a fault of ours, and main.ts tells those.
-    if (reason === undefined) throw error
-    reportFailure(reason, error, verbose)
-    return error instanceof GatewayError ? exitCodes.denied : exitCodes.config
+    if (failure === undefined) throw error
+    reportFailure(failure.reason, error, verbose)
+    return failure.exitCode
   }
 }
 

@@ -1,9 +1,10 @@
 // Why the gateway could not start, as one line with the mend, for the causes that lie in the configuration or the machine.
-import { GatewayError } from '../core/index.ts'
 import type { GatewayOptions } from '../gateway/index.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
 
 interface SystemError extends NodeJS.ErrnoException {
   readonly address?: string
+  readonly hostname?: string
   readonly port?: number
 }
 
@@ -25,30 +26,37 @@ const FILE_FAILURES: Readonly<Record<string, string>> = {
   EEXIST: 'a part of the path is a file; set state_dir to another folder',
 }
 
-/** Undefined when the failure is none of these. */
-export function explainStartFailure(error: unknown, options: GatewayOptions): string | undefined {
-  if (error instanceof GatewayError) return `${error.message} (${error.code}); ${error.row.meaning}`
-  if (!(error instanceof Error)) return undefined
-  const { code = '', syscall, path, port, address } = error as SystemError
-  const isFile = path !== undefined && port === undefined
-  const reason = (isFile ? FILE_FAILURES : LISTEN_FAILURES)[code]
-  if (reason === undefined) return undefined
-  if (isFile) return `state_dir: ${code} at ${path}: ${reason}`
-  const isListen = syscall === 'listen' || syscall === 'bind' || syscall === 'getaddrinfo'
-  return isListen ? `${keyOf(address, port, options)}: ${code}: ${reason}` : undefined
+export interface StartFailure {
+  readonly reason: string
+  readonly exitCode: ExitCode
 }
 
-/** The config key of the address, with what it says. */
-function keyOf(
-  address: string | undefined,
-  port: number | undefined,
-  { listeners, admin }: GatewayOptions,
-): string {
-  const isIt = (bound: { readonly host: string; readonly port: number }): boolean =>
-    bound.port === port && (bound.host === address || bound.host === '' || address === undefined)
-  const index = listeners.findIndex(isIt)
-  const found = listeners[index]
-  if (found !== undefined) return `listeners[${index}].listen: ${found.name}`
-  if (admin !== undefined && isIt(admin)) return `admin.listen: ${admin.name}`
-  return `cannot listen on ${address ?? 'an address'}${port === undefined ? '' : `:${port}`}`
+/** Undefined when the failure is none of these. */
+export function explainStartFailure(
+  error: unknown,
+  options: GatewayOptions,
+): StartFailure | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { code = '', path, port, message }: SystemError = error
+  // A certificate or key that was good when the configuration was checked; its message names the file and the mend.
+  if (code === 'TLS_MATERIAL') return { reason: message, exitCode: exitCodes.denied }
+  const isFile = path !== undefined && port === undefined
+  const why = (isFile ? FILE_FAILURES : LISTEN_FAILURES)[code]
+  if (why === undefined) return undefined
+  const what = isFile ? `state_dir: ${path}` : keyOf(error, options)
+  return { reason: `${what}: ${code}: ${why}`, exitCode: exitCodes.config }
+}
+
+/** The config key of the address, with what it says. A name in the config is an address in the error, so the port counts most. */
+function keyOf({ address, hostname, port }: SystemError, options: GatewayOptions): string {
+  const { listeners, admin } = options
+  const all = [
+    ...listeners.map((each, index) => ({ ...each, key: `listeners[${index}].listen` })),
+    ...(admin === undefined ? [] : [{ ...admin, key: 'admin.listen' }]),
+  ]
+  const host = address ?? hostname
+  const found =
+    all.find((each) => each.host === host && (port === undefined || each.port === port)) ??
+    all.find((each) => each.port === port)
+  return found === undefined ? (host ?? 'an address') : `${found.key}: ${found.name}`
 }

@@ -14,7 +14,7 @@ import {
 import { memberOf, valueAt } from './schema-walk.ts'
 
 /** A list item, with its index in the document. */
-export interface Indexed<T> {
+interface Indexed<T> {
   readonly index: number
   readonly value: T
 }

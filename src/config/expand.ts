@@ -3,7 +3,7 @@
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-export interface ExpansionProblem {
+interface ExpansionProblem {
   readonly expected: string
   readonly got: string
   readonly mend: string

@@ -31,9 +31,18 @@ export function formatPath(path: Path): string {
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`
     else if (/^[A-Za-z0-9_-]+$/.test(step)) text += text === '' ? step : `.${step}`
-    else text += `[${JSON.stringify(step)}]`
+    else text += `[${quoteKey(step)}]`
   }
   return text
+}
+
+/**
+ * A key in quotes, cut where it stops looking like one: `env: {"TOKEN=…"}` is a common slip, and what follows the "=" is
+ * as secret as if it stood in its place.
+ */
+export function quoteKey(key: string): string {
+  const [shown = ''] = /^[\w.${}! -]{0,64}/.exec(key) ?? []
+  return JSON.stringify(shown === key ? key : `${shown}…`)
 }
 
 export function formatPlace(place: Place): string {

@@ -2,7 +2,7 @@
 // know the line.
 import type { z } from 'zod'
 import type { FieldNotes } from '../core/fields.ts'
-import { type Fault, formatPath, type Path } from './fault.ts'
+import { type Fault, formatPath, type Path, quoteKey } from './fault.ts'
 import type { Places } from './places.ts'
 import { listFields, mapsOf, narrow, notesOf, schemaAt, unwrap, valueAt } from './schema-walk.ts'
 import { describeGot } from './shown.ts'
@@ -69,7 +69,7 @@ function toSchemaFaults({ issue, path }: LocatedIssue, context: IssueContext): S
       place: places.ofKey(path),
       path: formatPath(path),
       expected: notes.expected,
-      got: JSON.stringify(key),
+      got: quoteKey(key),
       mend: notes.mend ?? 'rename it',
     }
     return [{ path, fault, missing: false }]
@@ -104,7 +104,7 @@ function unknownKey(around: Path, key: string, context: IssueContext): SchemaFau
     place: context.places.ofKey(path),
     path: formatPath(path),
     expected: 'a key that exists here',
-    got: `the unknown key ${JSON.stringify(key)}`,
+    got: `the unknown key ${quoteKey(key)}`,
     mend: mendUnknownKey(around, key, context),
   }
   return { path, fault, missing: false }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { systemClock } from '../core/index.ts'
 import type { GatewayOptions } from '../gateway/options.ts'
 import { crossCheck, type Finding, remarks } from './cross-checks.ts'
 import { draftOf } from './draft.ts'
@@ -106,7 +107,7 @@ function check({ text, file, env, folder }: Source): LoadedConfig {
   const findings = [
     ...endpointFindings,
     ...crossCheck(draft, (path) => places.has(path)),
-    ...checkTlsFiles(draft, resolvePath),
+    ...checkTlsFiles(draft, resolvePath, systemClock.nowMs()),
   ]
   faults.push(...fromSchema.map(({ fault }) => fault))
   faults.push(...findings.map((finding) => locate(finding, places)))

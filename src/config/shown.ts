@@ -6,7 +6,7 @@ export const HIDDEN = '***'
 const MAX_SHOWN_CHARACTERS = 80
 
 /** A URL without what could be a credential; the rest of a malformed one as well. */
-export function hideInUrl(text: string): string {
+function hideInUrl(text: string): string {
   return text
     .replace(/[?#].*$/s, (tail) => `${tail.charAt(0)}${HIDDEN}`)
     .replace(/^([^:/]*:?\/*).*@/s, `$1${HIDDEN}@`)

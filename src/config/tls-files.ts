@@ -2,6 +2,7 @@
 // and not a failure at start. Serving with them is the listener's business.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import { isNodeError } from '../core/index.ts'
 import type { Finding } from './cross-checks.ts'
 import type { Draft } from './draft.ts'
@@ -9,19 +10,50 @@ import type { Path } from './fault.ts'
 
 type ResolvePath = (written: string) => string
 
-export function checkTlsFiles(draft: Draft, resolvePath: ResolvePath): readonly Finding[] {
+export function checkTlsFiles(
+  draft: Draft,
+  resolvePath: ResolvePath,
+  nowMs: number,
+): readonly Finding[] {
   return draft.tls.flatMap(({ index, value: tls }) => {
     const certPath = ['listeners', index, 'tls', 'cert_file']
     const keyPath = ['listeners', index, 'tls', 'key_file']
     const cert = load(certPath, tls.cert_file, CERTIFICATE, resolvePath)
     const key = load(keyPath, tls.key_file, PRIVATE_KEY, resolvePath)
-    const found = [cert, key].flatMap(({ finding }) => finding ?? [])
-    if (cert.material === undefined || key.material === undefined) return found
-    if (cert.material.checkPrivateKey(key.material)) return found
-    const expected = `the private key of the certificate in ${tls.cert_file}`
-    const got = 'the key of another certificate'
-    return [{ path: keyPath, expected, got, mend: 'name the files of one pair' }]
+    if ('finding' in cert || 'finding' in key) {
+      return [cert, key].flatMap((each) => ('finding' in each ? each.finding : []))
+    }
+    if (!cert.material.checkPrivateKey(key.material)) {
+      const expected = `the private key of the certificate in ${tls.cert_file}`
+      const got = 'the key of another certificate'
+      return [{ path: keyPath, expected, got, mend: 'name the files of one pair' }]
+    }
+    const problem = describeUnfit(cert, key.pem, nowMs)
+    return problem === undefined ? [] : [{ path: certPath, ...problem }]
   })
+}
+
+/** Why a certificate with its own key can still not be served with. */
+function describeUnfit(
+  { pem: cert, material }: { readonly pem: string; readonly material: X509Certificate },
+  key: string,
+  nowMs: number,
+): Omit<Finding, 'path'> | undefined {
+  if (Date.parse(material.validTo) <= nowMs) {
+    const got = `one that expired on ${material.validTo}`
+    return { expected: 'a certificate that has not expired', got, mend: 'renew it' }
+  }
+  try {
+    createSecureContext({ cert, key })
+    return undefined
+  } catch {
+    // Its key is too short or its signature too weak for OpenSSL's security level; what the code says differs by version.
+    return {
+      expected: 'a certificate that OpenSSL serves with',
+      got: 'one that it refuses',
+      mend: 'issue it anew with a P-256 or RSA-2048 key and SHA-256',
+    }
+  }
 }
 
 interface Material<T> {
@@ -40,10 +72,7 @@ const PRIVATE_KEY: Material<KeyObject> = {
   parse: (pem) => createPrivateKey(pem),
 }
 
-interface Loaded<T> {
-  readonly material?: T
-  readonly finding?: Finding
-}
+type Loaded<T> = { readonly pem: string; readonly material: T } | { readonly finding: Finding }
 
 function load<T>(
   path: Path,
@@ -59,7 +88,7 @@ function load<T>(
     return { finding: { path, expected, ...describeReadFailure(error, file) } }
   }
   try {
-    return { material: parse(pem) }
+    return { pem, material: parse(pem) }
   } catch {
     // OpenSSL's messages are about its decoder, and the reader's question is which file is wrong.
     const got = pem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----')

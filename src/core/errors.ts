@@ -177,6 +177,15 @@ export const errorTable = {
     meaning:
       'The server behind this route does not speak the client’s protocol version; error.data.supported lists those it does.',
   },
+  GW_WRONG_ERA: {
+    source: 'client',
+    status: 400,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'The server behind this route speaks only the legacy era and the client only the modern one; error.data.supported lists the versions the server speaks. Translation between eras does not exist yet.',
+  },
   GW_SESSION_REQUIRED: {
     source: 'client',
     status: 400,

@@ -4,7 +4,7 @@ import { duration, flag, path, section } from '../core/fields.ts'
 import { addressField, parseAddress } from '../listener/options-schema.ts'
 import type { AdminOptions } from './options.ts'
 
-export const adminSchema = section({
+const adminSchema = section({
   listen: addressField(
     {
       expected: 'a loopback address with port, such as "127.0.0.1:9443"',

@@ -29,8 +29,11 @@ export function renderRawError(error: GatewayError, requestId: string, nowMs: nu
   return Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), body])
 }
 
-/** Prefixes of Node's codes for what its HTTP/1.1 parser and timers refuse; anything else is the socket's own failure. */
-const HTTP_FAULT = /^(?:HPE_|ERR_HTTP_)/
+/**
+ * Prefixes of Node's codes for what its HTTP/1.1 parser and timers refuse; anything else is the socket's own failure, as
+ * is a message that ends with the connection.
+ */
+const HTTP_FAULT = /^(?:HPE_(?!INVALID_EOF_STATE)|ERR_HTTP_)/
 
 /** The refusal behind a `clientError`; undefined when the socket itself failed and nobody is left to be told. */
 export function refusalOfParserError(thrown: Error): GatewayError | undefined {

@@ -41,16 +41,18 @@ export class Http2Exchange implements Exchange {
     const { headers, flags } = received
     this.rawHeaders = regularFields(received.rawHeaders)
     this.method = headers[':method'] ?? ''
-    const head = readHead(
-      {
-        version: this.httpVersion,
-        method: this.method,
-        target: headers[':path'] ?? '',
-        headers: this.rawHeaders,
-        authority: headers[':authority'],
-      },
-      surroundings.limits,
-    )
+    const head =
+      checkSize(received.rawHeaders, surroundings.limits.maxHeaderBytes) ??
+      readHead(
+        {
+          version: this.httpVersion,
+          method: this.method,
+          target: headers[':path'] ?? '',
+          headers: this.rawHeaders,
+          authority: headers[':authority'],
+        },
+        surroundings.limits,
+      )
     const accepted: Partial<RequestHead> = head instanceof GatewayError ? {} : head
     this.id = surroundings.nextId()
     this.listener = surroundings.identity
@@ -109,6 +111,17 @@ export class Http2Exchange implements Exchange {
     this.#stream.once('end', () => lateBodies.unwatch(this))
     this.#stream.once('close', () => lateBodies.unwatch(this))
   }
+}
+
+/** In HTTP/1.1 the parser counts. Names and values, without what either version puts between them. */
+function checkSize(
+  rawHeaders: readonly string[],
+  maxHeaderBytes: number,
+): GatewayError | undefined {
+  let length = 0
+  for (const text of rawHeaders) length += text.length
+  if (length <= maxHeaderBytes) return undefined
+  return new GatewayError('GW_HEADERS_TOO_LARGE', 'header section: larger than allowed')
 }
 
 /** Without pseudo-header fields, which come first, and with the parts of Cookie joined again (RFC 9113 §8.2.3). */

@@ -1,6 +1,7 @@
 // A bound socket: accepts or sheds connections, hands them to the front, and ends them all. What is spoken on a
 // connection is the front's business, what a request means that of the stages behind.
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GatewayError, type Clock, type Exchange, type Part, type Timer } from '../core/index.ts'
 import type { Log, Metrics } from '../observability/index.ts'
 import { loadServerContext } from '../tls/index.ts'
@@ -9,12 +10,7 @@ import { Deadlines } from './deadlines.ts'
 import { answerError } from './error-answer.ts'
 import { Front } from './front.ts'
 import type { ListenerOptions } from './options.ts'
-import {
-  createExchangeIds,
-  LINGER_MS,
-  type CutReason,
-  type Surroundings,
-} from './surroundings.ts'
+import { createExchangeIds, LINGER_MS, type CutReason, type Surroundings } from './surroundings.ts'
 
 /** When a client that was one too many may come back. */
 const RETRY_AFTER_SECONDS = 1
@@ -123,6 +119,9 @@ class SocketListener implements Listener {
       const cut = deadlineMs > 0 && this.#context.clock.after(deadlineMs, () => this.#cutAll())
       if (cut === false) this.#cutAll()
       await this.#closed
+      // Node says so before it tells the last sockets, and those before they tell their answers.
+      while (this.#sockets.size > 0) await nextTurn()
+      await nextTurn()
       if (cut !== false) cut.cancel()
     }
     this.#end()

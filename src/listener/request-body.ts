@@ -6,7 +6,8 @@ import { GatewayError } from '../core/index.ts'
 const EMPTY = Buffer.alloc(0)
 
 export interface BodySource {
-  readonly stream: Readable
+  /** `aborted` tells a stream that was reset from one that ended: both emit 'end' in HTTP/2. */
+  readonly stream: Readable & { readonly aborted: boolean }
   /** False when the head says that nothing follows. */
   readonly hasContent: boolean
   readonly contentLength: number | undefined
@@ -96,6 +97,10 @@ export class RequestBody {
       stream.on('close', onGone)
       stream.on('end', () => {
         if (this.#state.kind !== 'reading') return
+        if (stream.aborted) {
+          onGone()
+          return
+        }
         this.#state = READ
         resolve(rest === undefined ? first : Buffer.concat(rest, length))
       })

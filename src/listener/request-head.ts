@@ -109,7 +109,7 @@ function collect(headers: RawHeaders): FramingValues {
 function checkAuthority(authority: string, host: string | undefined): string | undefined {
   if (!AUTHORITY.test(authority)) return 'Host: expected a host name or address and a port'
   if (host !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
-    return 'Host: expected the same as :authority (RFC 9113 §8.3.1)'
+    return 'Host: expected the same as :authority (RFC 9113, 8.3.1)'
   }
   return undefined
 }
@@ -118,11 +118,11 @@ function checkContent({ version, method }: ParsedHead, values: FramingValues): s
   const { expect, upgrade } = values
   if (upgrade !== undefined) return 'Upgrade: not served, h2c neither'
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-    return 'Expect: expected 100-continue (RFC 9110 §10.1.1)'
+    return 'Expect: expected 100-continue (RFC 9110, 10.1.1)'
   }
   const [length, coding] = [values['content-length'], values['transfer-encoding']]
   if (coding !== undefined) {
-    if (version === '1.0') return 'Transfer-Encoding: not in HTTP/1.0 (RFC 9112 §6.1)'
+    if (version === '1.0') return 'Transfer-Encoding: not in HTTP/1.0 (RFC 9112, 6.1)'
     if (length !== undefined) return 'expected Content-Length or Transfer-Encoding, got both'
     if (coding.toLowerCase() !== 'chunked') return 'Transfer-Encoding: expected chunked'
   }

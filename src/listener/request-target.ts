@@ -20,7 +20,7 @@ const DOT_SEGMENT = /(?:\/|%2f)(?:\.|%2e){1,2}(?:\/|%2f|$)/i
  */
 export function readTarget(target: string): Target | string {
   if (!target.startsWith('/')) {
-    return 'request target: expected origin-form (/path), got another form (RFC 9112 §3.2)'
+    return 'request target: expected origin-form (/path), got another form (RFC 9112, 3.2)'
   }
   if (UNSAFE_BYTES.test(target)) {
     return 'request target: expected visible ASCII without backslash and fragment'

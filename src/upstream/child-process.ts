@@ -3,7 +3,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import type { Clock, Timer } from '../core/index.ts'
 import { isNodeError } from '../core/index.ts'
-import { LineSplitter } from '../wire/line.ts'
+import { LineSplitter } from '../wire/index.ts'
 import { pickBaseVariables } from './options.ts'
 
 /** Bytes that may wait for a child that does not read, besides the one message that is always taken. */
@@ -61,7 +61,7 @@ const LINE_FEED = Buffer.from('\n')
 
 export class Child {
   readonly #options: ChildOptions
-  readonly #process: ChildProcessWithoutNullStreams | undefined
+  readonly #spawned: ChildProcessWithoutNullStreams | undefined
   readonly #stdout: LineSplitter
   readonly #stderr: LineSplitter
   readonly #gone = Promise.withResolvers<void>()
@@ -82,13 +82,13 @@ export class Child {
       onTooLong: 'truncate',
       onLine: (line) => onStderrLine(line.toString('utf8')),
     })
-    this.#process = this.#spawn()
-    if (this.#process !== undefined) this.#listen(this.#process)
+    this.#spawned = this.#spawn()
+    if (this.#spawned !== undefined) this.#listen(this.#spawned)
   }
 
   /** Undefined when the command could not be started. */
   get pid(): number | undefined {
-    return this.#process?.pid
+    return this.#spawned?.pid
   }
 
   /** Resolves after `onEnd`, once nothing of the child's process group is left. */
@@ -102,7 +102,7 @@ export class Child {
    */
   write(line: Buffer): WriteOutcome {
     if (this.#ended || this.#stopping || this.#exit !== undefined) return 'closed'
-    const stdin = this.#process?.stdin
+    const stdin = this.#spawned?.stdin
     if (stdin === undefined) return 'written'
     if (!stdin.writable) return 'closed'
     const queuedBytes = stdin.writableLength
@@ -184,15 +184,15 @@ export class Child {
     if (this.#fault !== undefined) return
     this.#fault = 'line-too-long'
     // It does not keep to the framing; there is no good order to end it in.
-    this.#process?.stdout.destroy()
+    this.#spawned?.stdout.destroy()
     void this.kill()
   }
 
   #beginStop(cause: ChildFault | undefined): void {
-    if (this.#stopping || this.#process === undefined || this.#exit !== undefined) return
+    if (this.#stopping || this.#spawned === undefined || this.#exit !== undefined) return
     this.#stopping = true
     const { clock, stopTimeoutMs } = this.#options
-    this.#process.stdin.end()
+    this.#spawned.stdin.end()
     this.#timer = clock.after(stopTimeoutMs, () => {
       this.#fault ??= cause
       this.#signalGroup('SIGTERM')
@@ -213,7 +213,7 @@ export class Child {
     this.#timer?.cancel()
     this.#stdout.end()
     this.#stderr.end()
-    for (const stream of this.#process?.stdio ?? []) stream?.destroy()
+    for (const stream of this.#spawned?.stdio ?? []) stream?.destroy()
     this.#options.onEnd({
       kind: 'exited',
       exitCode: this.#exit.code ?? undefined,

@@ -44,7 +44,7 @@ export type EndpointOptions = HttpEndpointOptions | StdioEndpointOptions
  * What a child gets of the gateway's environment: what programs need to find others, their home and their language. All
  * else, above all the gateway's secrets, stays here; a child that needs more gets it by its own `env`.
  */
-export const BASE_VARIABLES: readonly string[] = [
+const BASE_VARIABLES: readonly string[] = [
   'PATH',
   'HOME',
   'USER',

@@ -16,6 +16,15 @@ export {
   type JsonLimits,
   type MessageKind,
 } from './json-rpc.ts'
+export { LineSplitter, type LineOptions } from './line.ts'
+export {
+  jsonItems,
+  jsonValue,
+  replaceJsonValues,
+  singleLine,
+  type JsonPath,
+  type Replacement,
+} from './lossless.ts'
 export {
   BATCH_VERSION,
   eraOfVersion,

@@ -42,6 +42,25 @@ describe('on a Node below 22.19', () => {
     })
   })
 
+  it.each([
+    ['20.20.2', 78],
+    ['22.18.99', 78],
+    ['22.19.0', 0],
+    ['24.0.0', 0],
+    ['100.1.0', 0],
+  ])('looks at major and minor version: %s ends with %i', (version, status) => {
+    const pretend = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
+    const args = [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(pretend)}`,
+      BIN,
+      '--version',
+    ]
+    const ended = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    expect(ended.status).toBe(status)
+    expect(ended.stderr.split('\n')).toHaveLength(status === 0 ? 1 : 2)
+  })
+
   it('has an entry that a shell can run', () => {
     expect(readFileSync(BIN, 'utf8').split('\n')[0]).toBe('#!/usr/bin/env node')
   })

@@ -27,7 +27,7 @@ export interface Running {
   readonly child: Child
   readonly ended: Promise<Ended>
   /** The first line of either stream that matches, now or later. Rejects when the process ends without one. */
-  line(pattern: RegExp): Promise<RegExpExecArray>
+  readonly line: (pattern: RegExp) => Promise<RegExpExecArray>
 }
 
 export function startCli(args: readonly string[], { cwd, env = {} }: RunOptions = {}): Running {

@@ -56,21 +56,12 @@ export function faultLines(...request: Parameters<typeof load>): readonly string
 }
 
 /** A self-signed pair: `name`.crt and `name`.key. */
-export function makePair(folder: string, name: string): void {
-  const args = ['-subj', '/CN=localhost', '-days', '1', '-nodes', '-newkey', 'ec']
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      ...args,
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.crt`,
-    ],
-    { cwd: folder, stdio: 'ignore' },
-  )
+export function makePair(
+  folder: string,
+  name: string,
+  key: readonly string[] = ['ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
+): void {
+  const subject = ['-subj', '/CN=localhost', '-days', '1', '-nodes', '-newkey', ...key]
+  const output = ['-keyout', `${name}.key`, '-out', `${name}.crt`]
+  execFileSync('openssl', ['req', '-x509', ...subject, ...output], { cwd: folder, stdio: 'ignore' })
 }

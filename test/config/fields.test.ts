@@ -1,7 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { makeAuthority } from '../../src/certs/index.ts'
 import { describeReadFailure } from '../../src/config/tls-files.ts'
+import { systemClock } from '../../src/core/index.ts'
 import { HEALTH_PATHS } from '../../src/gateway/health.ts'
 import { changed, faultLines, faultsOf, makePair, MINIMAL, tempFolder } from './config-file.ts'
 
@@ -166,6 +169,38 @@ describe('tls files', () => {
       'listeners[0].listen',
       'listeners[0].tls.cert_file',
       'listeners[0].tls.key_file',
+    ])
+  })
+
+  it('are refused when the certificate has expired', async () => {
+    const folder = tempFolder()
+    const dayMs = 86_400_000
+    const clock = { ...systemClock, nowMs: () => Date.now() - 3 * dayMs }
+    const { certPem, keyPem } = await makeAuthority({ commonName: 'old', validForMs: dayMs, clock })
+    writeFileSync(join(folder, 'a.crt'), certPem)
+    writeFileSync(join(folder, 'a.key'), keyPem)
+    expect(faultLines(text, {}, folder)).toEqual([
+      expect.stringMatching(
+        /^sallyport\.yaml:4:18: listeners\[0\]\.tls\.cert_file: expected a certificate that has not expired, got one that expired on .* GMT; renew it$/,
+      ),
+    ])
+  })
+
+  it('are refused when OpenSSL will not serve with them', () => {
+    const folder = tempFolder()
+    makePair(folder, 'a', ['rsa:512'])
+    expect(faultLines(text, {}, folder)).toEqual([
+      'sallyport.yaml:4:18: listeners[0].tls.cert_file: expected a certificate that OpenSSL serves with, got one that it refuses; issue it anew with a P-256 or RSA-2048 key and SHA-256',
+    ])
+  })
+
+  it('are refused when the key is encrypted', () => {
+    const folder = tempFolder()
+    makePair(folder, 'a')
+    const args = ['pkey', '-in', 'a.key', '-out', 'b.key', '-aes256', '-passout', 'pass:hunter2']
+    execFileSync('openssl', args, { cwd: folder })
+    expect(faultLines(text.replace('a.key', 'b.key'), {}, folder)).toEqual([
+      `sallyport.yaml:5:17: listeners[0].tls.key_file: expected a PEM file with a private key that is not encrypted, got an encrypted key in ${folder}/b.key; decrypt it with: openssl pkey -in FILE -out FILE`,
     ])
   })
 

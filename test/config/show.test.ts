@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { describeConfig, showConfig } from '../../src/config/index.ts'
-import { loadValid, makePair, MINIMAL, tempFolder } from './config-file.ts'
+import { changed, faultsOf, loadValid, makePair, MINIMAL, tempFolder } from './config-file.ts'
 
 const SECRET = 'hunter2-hunter2-hunter2-hunter2-hunter2'
 
@@ -61,5 +61,20 @@ describe('the shown configuration', () => {
       'servers.<name>.endpoints[].env',
       'sessions.keys',
     ])
+  })
+})
+
+describe('a fault', () => {
+  it.each([
+    ['{command: npx, env: {"TOKEN=hunter2"}}', 'servers.files.endpoints[0].env["TOKEN…"]'],
+    ['{command: npx, env: {TOKEN: [hunter2]}}', 'servers.files.endpoints[0].env.TOKEN'],
+    ['{command: npx, env: ["TOKEN=hunter2"]}', 'servers.files.endpoints[0].env'],
+    ['{command: npx, args: --token=hunter2}', 'servers.files.endpoints[0].args'],
+    ['{command: npx, args: [{token: hunter2}]}', 'servers.files.endpoints[0].args[0]'],
+    ['{command: npx, "TOKEN=hunter2": x}', 'servers.files.endpoints[0]["TOKEN…"]'],
+  ])('never has a value that is not shown: %s', (endpoint, path) => {
+    const faults = faultsOf(changed('- command: npx', `- ${endpoint}`))
+    expect(faults.map((fault) => fault.path)).toEqual([path])
+    expect(JSON.stringify(faults)).not.toContain('hunter2')
   })
 })

@@ -77,10 +77,8 @@ describe('a YAML mistake', () => {
     ['in a key without value', `sessions:\n  keys: [a]\n${SECRET}\n`],
     ['under a tag', `sessions: {keys: [!${SECRET} a]}\n`],
     ['as an alias', `sessions: {keys: [*${SECRET}]}\n`],
-    [
-      'swallowed by the value before it',
-      `log:\n  level: "info\n  access: true"\nsessions: {keys: ["${SECRET}"]}\n`,
-    ],
+    ['swallowed by the value before it', `log: {level: "info,\n\n  # ${SECRET}\n  access: "}\n`],
+    ['in a key that is meant to be key and value', `"K: ${SECRET}": 1\n`],
     ['in a block', `log: {level: |\n  ${SECRET}\n`],
   ])('never quotes a secret: %s', (_, text) => {
     const lines = faultLines(`${MINIMAL}${text}`)

@@ -49,10 +49,7 @@ export async function connectLegacy(
   const client = new LegacyClient(CLIENT_INFO)
   const transport = new LegacyTransport(new URL(url), { fetch: fetchTrusting(caFile) })
   await client.connect(transport)
-  onTestFinished(async () => {
-    await transport.terminateSession()
-    await client.close()
-  })
+  onTestFinished(() => client.close())
   return Object.assign(client, {
     toolNames: async () => (await client.listTools()).tools.map(({ name }) => name),
     callText: async (name: string, args = {}) =>

@@ -1,13 +1,12 @@
 // The demo as a newcomer starts it: a process of its own, read by what it prints, and looked at for what it leaves behind.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { temporaryFolder } from '../certs/tools.ts'
 import { until } from '../support/servers.ts'
 
-const ROOT = resolve(import.meta.dirname, '../..')
 const START_TIMEOUT_MS = 15_000
 
 export interface DemoProcess {
@@ -26,20 +25,34 @@ export interface DemoProcess {
   readonly family: () => readonly number[]
   /** As a terminal does it at Ctrl-C: to every process of the group. */
   readonly signalGroup: (signal: NodeJS.Signals) => void
-  /** Its exit code, or the signal that ended it. */
-  readonly ended: () => Promise<number | NodeJS.Signals | null>
+  /** Resolves when it has ended and closed its output, with its exit code or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals | null>
+  /** Kills what is left of it. */
+  readonly kill: () => void
 }
 
 export interface DemoRun {
+  /** Default: a folder that goes with the demo. */
   readonly stateDir?: string
   readonly port?: number
   /** By npm, or by the Node that runs the tests. */
   readonly by?: 'npm' | 'node'
+  /** A project other than this one, in which nothing is said about port and state folder. */
+  readonly root?: string
+  /** Besides the environment of the tests. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
-/** Starts the demo and waits until it says that it is up. */
+/** Starts the demo, waits until it says that it is up, and ends it with the test. */
 export async function startDemoProcess(run: DemoRun = {}): Promise<DemoProcess> {
-  const demo = await spawnDemo(run)
+  const demo = await startSharedDemo(run)
+  onTestFinished(demo.kill)
+  return demo
+}
+
+/** Starts the demo and waits until it says that it is up; the caller ends it. */
+export async function startSharedDemo(run: DemoRun = {}): Promise<DemoProcess> {
+  const demo = spawnDemo(run)
   const { child, output } = demo
   const isOver = () => child.exitCode !== null || child.signalCode !== null
   await until(
@@ -49,23 +62,23 @@ export async function startDemoProcess(run: DemoRun = {}): Promise<DemoProcess> 
   )
   const url = /https:\/\/\S+(?=\/demo )/.exec(output())?.[0]
   const curlLine = /^[^a-z]*(curl .*)$/m.exec(output())?.[1]
-  if (url === undefined || curlLine === undefined) throw new Error(`not up:\n${output()}`)
-  return { ...demo, url, curlLine }
+  if (url !== undefined && curlLine !== undefined) return { ...demo, url, curlLine }
+  demo.kill()
+  throw new Error(`not up:\n${output()}`)
 }
 
-/** Starts the demo and does not wait. */
-export async function spawnDemo({
-  port = 0,
-  by = 'node',
-  ...run
-}: DemoRun = {}): Promise<Omit<DemoProcess, 'url' | 'curlLine'>> {
-  const stateDir = run.stateDir ?? join(await temporaryFolder(), 'state')
-  const flags = ['--port', String(port), '--state-dir', stateDir]
+/** Starts the demo and does not wait; the caller ends it. */
+export function spawnDemo(run: DemoRun = {}): Omit<DemoProcess, 'url' | 'curlLine'> {
+  const { port = 0, by = 'node', root } = run
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-demo-'))
+  const stateDir = run.stateDir ?? (root ? join(root, '.sallyport/demo') : join(folder, 'state'))
+  const flags = root === undefined ? ['--port', String(port), '--state-dir', stateDir] : []
   // Without pre-scripts: the packages are in place, and a test is not to install any.
   const npm = ['npm', 'start', '--silent', '--ignore-scripts', '--', ...flags]
   const [program = '', ...args] = by === 'npm' ? npm : [process.execPath, 'demo/start.ts', ...flags]
   const child = spawn(program, args, {
-    cwd: ROOT,
+    cwd: root ?? resolve(import.meta.dirname, '../..'),
+    env: { ...process.env, ...run.env },
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -76,9 +89,6 @@ export async function spawnDemo({
     stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
   }
   const family = () => [pid, ...descendants(pid)].filter(isRunning)
-  onTestFinished(() => {
-    for (const member of family()) kill(member)
-  })
   return {
     child,
     pid,
@@ -88,9 +98,11 @@ export async function spawnDemo({
     output: () => text,
     family,
     signalGroup: (signal) => process.kill(-pid, signal),
-    ended: async () => {
-      await closed
-      return child.exitCode ?? child.signalCode
+    ended: closed.then(() => child.exitCode ?? child.signalCode),
+    kill: () => {
+      // The group as well: whose parent is gone is no descendant any more.
+      for (const target of [...family(), -pid]) kill(target)
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }
@@ -127,9 +139,9 @@ function statusOf(pid: number): string | undefined {
   }
 }
 
-function kill(pid: number): void {
+function kill(target: number): void {
   try {
-    process.kill(pid, 'SIGKILL')
+    process.kill(target, 'SIGKILL')
   } catch {
     // It ended in between.
   }

@@ -40,11 +40,9 @@ export async function openRaw(target: RawTarget): Promise<RawConnection> {
       : connectTls({ port, host: '127.0.0.1', ...tls })
   onTestFinished(() => void socket.destroy())
   let received = ''
-  let isClosed = false
   let wake = (): void => {}
   const closed = new Promise<void>((resolve) => {
     socket.once('close', () => {
-      isClosed = true
       wake()
       resolve()
     })
@@ -64,7 +62,7 @@ export async function openRaw(target: RawTarget): Promise<RawConnection> {
     })
   }
   const until = async (isEnough: (bytes: string) => boolean): Promise<string> => {
-    while (!isEnough(received) && !isClosed) {
+    while (!isEnough(received) && !socket.closed) {
       await new Promise<void>((resolve) => (wake = resolve))
     }
     return received
@@ -79,7 +77,7 @@ export async function openRaw(target: RawTarget): Promise<RawConnection> {
     },
     answer: async () => {
       let taken: Taken | undefined
-      await until((bytes) => (taken = takeAnswer(bytes, isClosed)) !== undefined)
+      await until((bytes) => (taken = takeAnswer(bytes, socket.closed)) !== undefined)
       taken ??= takeAnswer(received, true)
       if (taken !== undefined) received = received.slice(taken.length)
       return taken?.answer

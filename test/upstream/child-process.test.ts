@@ -220,6 +220,14 @@ describe('a child that leaves a grandchild behind', () => {
     await child.gone
     await expect.poll(() => isAlive(grandchild)).toBe(false)
   })
+
+  it('is ended although the grandchild left the group with its pipes', async () => {
+    const { child, ended, grandchild } = await startFamily('--leave', '--hold-pipes', '--escape')
+    onTestFinished(() => void process.kill(grandchild, 'SIGKILL'))
+    expect(await ended).toMatchObject({ exitCode: 0 })
+    await child.gone
+    expect(isAlive(grandchild)).toBe(true)
+  })
 })
 
 describe('the environment of a child', () => {

@@ -61,7 +61,7 @@ export class AnswerStream implements UpstreamCall {
   }
 
   /** Begins the wait for an answer: if it lasts, the client sees a stream begin. */
-  expect(): void {
+  expectMessage(): void {
     this.#quiet = this.#clock.after(QUIET_MS, () => {
       this.openStream()
       this.#emit(KEEP_ALIVE_COMMENT)

@@ -1,8 +1,15 @@
 // One line of a child's stdout as JSON-RPC messages. The bytes are kept: they are what the client gets.
 import { isUtf8 } from 'node:buffer'
-import { isObject, isRpcId, messageKind } from '../../wire/index.ts'
-import type { JsonObject, MessageKind, RpcId } from '../../wire/index.ts'
-import { jsonItems, singleLine } from '../../wire/lossless.ts'
+import {
+  isObject,
+  isRpcId,
+  jsonItems,
+  type JsonObject,
+  type MessageKind,
+  messageKind,
+  type RpcId,
+  singleLine,
+} from '../../wire/index.ts'
 
 export interface ChildMessage {
   readonly kind: MessageKind

@@ -4,6 +4,7 @@ import { GatewayError, type Timer } from '../../core/index.ts'
 import type { StdioEndpointOptions } from '../options.ts'
 import { BackOff } from './back-off.ts'
 import { startFailure } from './child-end.ts'
+import { draining } from './refusals.ts'
 import {
   ServerChild,
   type ChildListener,
@@ -25,6 +26,7 @@ export class Children {
   readonly #alive = new Set<ServerChild>()
   #lastFailure: GatewayError | undefined
   #tick: Timer | undefined
+  #isStopped = false
 
   constructor(options: StdioEndpointOptions, context: ChildrenContext) {
     this.#options = options
@@ -39,7 +41,7 @@ export class Children {
 
   /** Starts a child. An error is returned when none may be started now; one that then fails tells its listener. */
   start(role: ChildRole, listener: ChildListener): ServerChild | GatewayError {
-    const refusal = this.backedOff() ?? this.#full()
+    const refusal = this.#isStopped ? draining() : (this.backedOff() ?? this.#full())
     if (refusal !== undefined) return refusal
     const { clock, metrics, server, onTick } = this.#context
     const labels = { server }
@@ -85,8 +87,9 @@ export class Children {
     )
   }
 
-  /** Ends all of them and resolves when they are gone; `now` skips the order of a good end. */
+  /** Ends all of them for good and resolves when they are gone; `now` skips the order of a good end. */
   async stopAll(now: boolean): Promise<void> {
+    this.#isStopped = true
     await Promise.all(
       [...this.#alive].map((child) => (now ? child.kill('shutdown') : child.stop('shutdown'))),
     )

@@ -1,7 +1,13 @@
 // Which era a child speaks: the question put to it, what its answer means, and what a client of the other era is told.
 import { GatewayError } from '../../core/index.ts'
-import { eraOfVersion, isObject, LEGACY_VERSIONS, META, MODERN_VERSIONS } from '../../wire/index.ts'
-import type { JsonObject } from '../../wire/index.ts'
+import {
+  eraOfVersion,
+  isObject,
+  type JsonObject,
+  LEGACY_VERSIONS,
+  META,
+  MODERN_VERSIONS,
+} from '../../wire/index.ts'
 import { errorCodeOf } from './child-message.ts'
 
 /** Time for the answer to `server/discover`: a child may first have to be downloaded or to warm up. */
@@ -50,12 +56,12 @@ export function modernOnly(versions: unknown): readonly string[] {
  * What a modern client hears when the command speaks only the legacy era: 400 with an error that is none of the modern
  * era's own. UnsupportedProtocolVersion (-32022) would fit by its name, but it "identifies a modern server" and forbids the
  * fallback (MCP 2026-07-28 versioning §Backward compatibility); a client of both eras falls back to `initialize` on "a
- * `4xx` without a recognized modern error body" (ibid. §Compatibility matrix). Of the official SDKs those for TypeScript,
- * Python and Go fall back on either, the one for Rust only on this. Not 5xx: the TypeScript client gives up on those.
+ * `4xx` without a recognized modern error body" (ibid. §Compatibility matrix). The official clients in TypeScript and Python fall
+ * back on either, the one in Rust only on this. Not 5xx: the TypeScript client gives up on those.
  */
 export function legacyOnly(name: string, requested: string | undefined): GatewayError {
   return new GatewayError(
-    'GW_INVALID_MESSAGE',
+    'GW_WRONG_ERA',
     `the server "${name}" speaks only the legacy era of MCP (${LEGACY_VERSIONS.join(', ')}): begin with initialize`,
     { data: { supported: LEGACY_VERSIONS, requested: requested ?? null } },
   )

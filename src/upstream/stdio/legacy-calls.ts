@@ -10,6 +10,7 @@ export interface LegacyCall {
   /** Requests without an answer yet; several only in a batch. */
   readonly open: Map<string, RpcId>
   readonly tokens: readonly string[]
+  /** True for the `initialize` that begins the session. */
   readonly isInitialize: boolean
   /** Requests of the server on this call's stream that the client has not answered. */
   questions: number
@@ -17,7 +18,11 @@ export interface LegacyCall {
 }
 
 /** A call for the requests of one POST. */
-export function legacyCall(requests: readonly JsonObject[], answer: AnswerStream): LegacyCall {
+export function legacyCall(
+  requests: readonly JsonObject[],
+  answer: AnswerStream,
+  isInitialize: boolean,
+): LegacyCall {
   const ids = requests.map((request) => request['id'] as RpcId)
   return {
     answer,
@@ -25,7 +30,7 @@ export function legacyCall(requests: readonly JsonObject[], answer: AnswerStream
     tokens: requests
       .map((request) => idKeyOf(metaOf(paramsOf(request))['progressToken']))
       .filter((token) => token !== undefined),
-    isInitialize: requests.some((request) => request['method'] === 'initialize'),
+    isInitialize,
     questions: 0,
     timer: undefined,
   }

@@ -141,6 +141,8 @@ export class LegacyLane {
     session.attach(child)
     this.#sessions.set(session.id, session)
     session.take(request, answer)
+    // Refused before it was sent: nobody knows of this session.
+    if (!session.isBusy) this.#endSession(session, 'abandoned')
   }
 
   #endSession(session: LegacySession, reason: StopReason): void {

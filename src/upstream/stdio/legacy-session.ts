@@ -2,8 +2,7 @@
 // belong to. Ids are the client's own on both sides, since nobody else talks to this child.
 import { GatewayError, type Clock } from '../../core/index.ts'
 import type { Log } from '../../observability/index.ts'
-import type { JsonObject } from '../../wire/index.ts'
-import { jsonItems, singleLine } from '../../wire/lossless.ts'
+import { jsonItems, type JsonObject, singleLine } from '../../wire/index.ts'
 import type { ChildEnd } from '../child-process.ts'
 import type { StdioEndpointOptions } from '../options.ts'
 import type { UpstreamRequest } from '../upstream.ts'
@@ -92,7 +91,8 @@ export class LegacySession implements ChildListener {
     const isBatch = inbound.kind === 'batch'
     const messages = (isBatch ? inbound.message : [inbound.message]) as readonly JsonObject[]
     const requests = messages.filter((it) => 'method' in it && 'id' in it)
-    const call = requests.length > 0 ? legacyCall(requests, answer) : undefined
+    const begins = !this.#established && inbound.method === 'initialize'
+    const call = requests.length > 0 ? legacyCall(requests, answer, begins) : undefined
     const refusal = call === undefined ? undefined : this.#refuse(call, requests.length)
     if (refusal !== undefined) {
       answer.fail(refusal, false)
@@ -185,14 +185,14 @@ export class LegacySession implements ChildListener {
 
   #enter(call: LegacyCall, answer: AnswerStream): void {
     this.#calls.enter(call)
-    if (call.isInitialize && !this.#established) answer.sessionId = this.id
+    if (call.isInitialize) answer.sessionId = this.id
     // A disconnect should not be taken for a cancellation (MCP 2025-11-25 transports §Sending messages). But a session
     // whose id reached nobody is of use to nobody.
     answer.onAbandoned = () => {
       call.answer = undefined
       if (call.isInitialize) this.end('abandoned', unknownSession())
     }
-    answer.expect()
+    answer.expectMessage()
     this.#await(call)
   }
 

@@ -8,7 +8,7 @@ import type { AnswerStream } from './answer-stream.ts'
 import { endFailure } from './child-end.ts'
 import type { Children } from './children.ts'
 import { legacyOnly, type EraVerdict } from './era.ts'
-import { busy } from './refusals.ts'
+import { busy, draining } from './refusals.ts'
 import { SharedChild, type DiscoverOutcome } from './shared-child.ts'
 
 /** Callers that may wait for the shared child to be started. */
@@ -93,12 +93,14 @@ export class ModernLane {
     child.retire('lifetime')
   }
 
-  /** Ends listen streams and lets the calls under way finish. */
+  /** Ends listen streams and lets the calls under way finish; those not sent yet are refused. */
   retire(): void {
     const state = this.#state
     this.#state = IDLE
     if (state.kind === 'up') state.child.retire('shutdown')
-    if (state.kind === 'starting') state.child.stop('shutdown')
+    if (state.kind !== 'starting') return
+    state.child.stop('shutdown')
+    for (const onKnown of state.waiting) onKnown(draining())
   }
 
   #forgetOldRefusal(): void {

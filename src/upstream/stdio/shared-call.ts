@@ -1,7 +1,13 @@
 // One modern call on a shared child: what of it is rewritten on the way in, and how that is undone on the way back.
 import type { Timer } from '../../core/index.ts'
-import { META, type JsonObject } from '../../wire/index.ts'
-import { jsonValue, replaceJsonValues, singleLine, type Replacement } from '../../wire/lossless.ts'
+import {
+  type JsonObject,
+  jsonValue,
+  META,
+  replaceJsonValues,
+  type Replacement,
+  singleLine,
+} from '../../wire/index.ts'
 import type { UpstreamRequest } from '../upstream.ts'
 import type { AnswerStream } from './answer-stream.ts'
 import { errorCodeOf, metaOf, paramsOf } from './child-message.ts'

@@ -1,8 +1,7 @@
 // One child for all modern callers. Their ids, progress tokens and subscriptions may collide, so on the child's side each
 // call has a number of its own; what comes back gets the caller's values again, byte for byte.
 import { GatewayError, type Clock, type Timer } from '../../core/index.ts'
-import { META } from '../../wire/index.ts'
-import { singleLine } from '../../wire/lossless.ts'
+import { META, singleLine } from '../../wire/index.ts'
 import type { ChildEnd, WriteOutcome } from '../child-process.ts'
 import type { StdioEndpointOptions } from '../options.ts'
 import type { UpstreamRequest } from '../upstream.ts'
@@ -32,7 +31,8 @@ import {
 /** Calls under way on one child. */
 export const MAX_SHARED_CALLS = 4_096
 
-const DISCOVER_ID = 0
+/** Not 0, which some servers take for no id at all. */
+const DISCOVER_ID = 1
 /** How the question for the era was settled: by an answer, or by none in time, or by an exit. */
 export type DiscoverOutcome =
   | { readonly kind: 'answered'; readonly versions: EraVerdict }
@@ -163,7 +163,7 @@ export class SharedChild implements ChildListener {
   #enter(call: SharedCall): void {
     this.#calls.set(call.ownId, call)
     call.answer.onAbandoned = () => this.#cancel(call, 'the client is gone')
-    call.answer.expect()
+    call.answer.expectMessage()
     this.#await(call)
   }
 

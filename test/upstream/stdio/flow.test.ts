@@ -121,7 +121,7 @@ describe('a call without an answer', () => {
       const { json } = await ask(3, 'test/received').over
       const cancelled = json.result.received.find((line) => line.includes('cancelled'))
       const { params } = JSON.parse(cancelled ?? '') as Said
-      expect(params.requestId).toBe(era === 'legacy' ? 11 : 1)
+      expect(params.requestId).toBe(era === 'legacy' ? 11 : 2)
     },
   )
 

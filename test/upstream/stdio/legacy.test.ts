@@ -227,14 +227,18 @@ describe('the GET stream', () => {
 })
 
 describe('a client that leaves', () => {
-  it('does not cancel its call, whose answer is dropped', async () => {
+  it('does not cancel its call, whose progress and answer are dropped', async () => {
     const { upstream } = startEndpoint()
     const session = await initialize(upstream)
     const stream = send(upstream, { method: 'GET', session })
-    const call = legacy(upstream, session, [1, 'test/hold', { name: 'h' }])
+    const params = { name: 'h', _meta: { progressToken: 'p' } }
+    const call = legacy(upstream, session, [1, 'test/hold', params])
     await received(upstream, session)
     call.call?.abort()
-    await legacy(upstream, session, [2, 'test/release', { names: ['h'] }]).over
+    const progress = `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}`
+    const saying = legacy(upstream, session, [2, 'test/say', { lines: [progress] }])
+    expect((await saying.over).headers['content-type']).toBe('application/json')
+    await legacy(upstream, session, [3, 'test/release', { names: ['h'] }]).over
     const seen = (await received(upstream, session)).map(({ method }) => method)
     expect(seen).not.toContain('notifications/cancelled')
     expect([call.isOver, stream.events]).toEqual([false, []])

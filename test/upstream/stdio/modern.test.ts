@@ -48,7 +48,7 @@ describe('ids on the shared child', () => {
     await send(upstream, { era: 'modern', body }).over
     const [discover, line] = await received(upstream)
     expect(JSON.parse(discover ?? '')).toMatchObject({ method: 'server/discover' })
-    expect(line).toBe(body.replace('"id":"x"', '"id":1'))
+    expect(line).toBe(body.replace('"id":"x"', '"id":2'))
 
     const answer = '{"n":12345678901234567890,"result":{"id":5,"f":1.0},"jsonrpc":"2.0","id":$ID}'
     const said = modern(upstream, 'y', 'test/say', { lines: [answer], silent: true })

@@ -4,7 +4,6 @@ import { resolve } from 'node:path'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { callText } from '../../fixtures/everything-stdio/answering-client.ts'
 import { nodeEndpoint, startTestGateway } from '../../support/gateway.ts'
@@ -32,7 +31,7 @@ async function connect(url: URL, mode: 'auto' | 'legacy' | { pin: string }): Pro
 async function connectV1(url: URL): Promise<ClientV1> {
   const client = new ClientV1({ name: 'v1', version: '1' })
   onTestFinished(() => client.close())
-  await client.connect(new TransportV1(url) as Transport)
+  await client.connect(new TransportV1(url))
   return client
 }
 

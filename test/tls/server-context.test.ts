@@ -1,0 +1,173 @@
+// Certificate and key from files: what a listener starts with, and what it refuses to start with, and why.
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { loadServerContext, type ServerContext } from '../../src/tls/index.ts'
+import { issueCert, openssl, VALID_DAYS, type TestCertificate } from '../support/certificates.ts'
+
+const MS_PER_DAY = 86_400_000
+const load = (
+  files: { certFile: string; keyFile: string },
+  daysFromNow = 0,
+): Promise<ServerContext> => loadServerContext(files, Date.now() + daysFromNow * MS_PER_DAY)
+
+interface Handshake {
+  readonly socket: TLSSocket | undefined
+  readonly error: string | undefined
+}
+
+/** Makes one handshake with a server of this context. */
+async function shake(certificate: TestCertificate, options: ConnectionOptions): Promise<Handshake> {
+  const context = await load(certificate)
+  const server = createServer(context.options)
+  server.on('tlsClientError', () => {})
+  onTestFinished(() => void server.close())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return new Promise((resolve) => {
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      ca: certificate.ca,
+      servername: 'localhost',
+      ...options,
+    })
+    onTestFinished(() => void socket.destroy())
+    socket.once('secureConnect', () => resolve({ socket, error: undefined }))
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      resolve({ socket: undefined, error: error.code }),
+    )
+  })
+}
+
+describe('a server context', () => {
+  it.each(['ec', 'rsa'] as const)('serves TLS 1.3 and 1.2 with an %s key', async (key) => {
+    const certificate = issueCert({ key })
+    for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
+      const { socket } = await shake(certificate, { minVersion: version, maxVersion: version })
+      expect(socket?.getProtocol()).toBe(version)
+      expect(socket?.getCipher().standardName).toMatch(/_GCM_|CHACHA20/)
+    }
+  })
+
+  it('refuses TLS 1.1', async () => {
+    const options = {
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'ALL@SECLEVEL=0',
+    } as const
+    expect((await shake(issueCert(), options)).error).toMatch(/PROTOCOL_VERSION/)
+  })
+
+  it.each(['ECDHE-RSA-AES128-SHA', 'AES128-GCM-SHA256', 'ECDHE-RSA-AES256-SHA384'])(
+    'refuses the suite %s, which lacks forward secrecy or authenticated encryption',
+    async (ciphers) => {
+      const certificate = issueCert({ key: 'rsa' })
+      const { error } = await shake(certificate, { maxVersion: 'TLSv1.2', ciphers })
+      expect(error).toMatch(/HANDSHAKE_FAILURE/)
+    },
+  )
+
+  it('agrees on the post-quantum hybrid with a client that has it', async () => {
+    const { options } = await load(issueCert())
+    expect(options.ecdhCurve).toMatch(/^X25519MLKEM768:X25519:/)
+    expect((await shake(issueCert(), { ecdhCurve: 'X25519MLKEM768' })).error).toBeUndefined()
+    expect((await shake(issueCert(), { ecdhCurve: 'P-256' })).error).toBeUndefined()
+  })
+
+  it('refuses renegotiation', async () => {
+    const { socket } = await shake(issueCert(), { maxVersion: 'TLSv1.2' })
+    const refused = new Promise((resolve) => socket?.once('error', resolve))
+    socket?.renegotiate({}, () => {})
+    expect(await refused).toMatchObject({
+      code: expect.stringMatching(/NO_RENEGOTIATION/) as string,
+    })
+  })
+
+  it('knows the names and addresses of its certificate', async () => {
+    const certificate = issueCert({
+      subjectAltName:
+        'DNS:MCP.example,DNS:*.example,IP:127.0.0.1,IP:::1,IP:2001:db8::1,URI:spiffe://a/b,email:a@b.c',
+    })
+    const { hosts } = await load(certificate)
+    expect(hosts).toEqual(['mcp.example', '*.example', '127.0.0.1', '::1', '2001:db8::1'])
+  })
+})
+
+/** Each spoils a file and gives its name. */
+const remove = (file: string): string => {
+  rmSync(file)
+  return file
+}
+const overwrite = (file: string, content: string): string => {
+  writeFileSync(file, content)
+  return file
+}
+const encrypt = (file: string): string => {
+  openssl('pkey', '-in', file, '-aes256', '-passout', 'pass:secret', '-out', `${file}.new`)
+  return overwrite(file, readFileSync(`${file}.new`, 'utf8'))
+}
+
+describe('loading fails and names file and mend when', () => {
+  const failing: readonly (readonly [string, (files: TestCertificate) => string, RegExp])[] = [
+    ['the certificate is missing', (it) => remove(it.certFile), /found no file; correct the path/],
+    ['the key is missing', (it) => remove(it.keyFile), /found no file; correct the path/],
+    [
+      'the certificate is not PEM',
+      (it) => overwrite(it.certFile, 'nonsense'),
+      /expected a certificate in PEM/,
+    ],
+    [
+      'the certificate is damaged',
+      (it) => overwrite(it.certFile, readFileSync(it.certFile, 'utf8').replace(/\n.{20}/, '\n')),
+      /expected a certificate in PEM/,
+    ],
+    [
+      'the files are the wrong way round',
+      (it) => overwrite(it.certFile, readFileSync(it.keyFile, 'utf8')),
+      /expected a certificate in PEM/,
+    ],
+    [
+      'the key is not PEM',
+      (it) => overwrite(it.keyFile, 'nonsense'),
+      /expected a private key in PEM/,
+    ],
+    ['the key is encrypted', (it) => encrypt(it.keyFile), /not encrypted; decrypt it/],
+    [
+      'the key is another one',
+      (it) => overwrite(it.keyFile, readFileSync(issueCert().keyFile, 'utf8')),
+      /does not belong to the certificate in .*server\.crt/,
+    ],
+    [
+      'the key is of another kind',
+      (it) => overwrite(it.keyFile, readFileSync(issueCert({ key: 'rsa' }).keyFile, 'utf8')),
+      /does not belong to the certificate/,
+    ],
+  ]
+
+  it.each(failing)('%s', async (_, spoil, complaint) => {
+    const certificate = issueCert()
+    const file = spoil(certificate)
+    const failure = await load(certificate).catch((thrown: unknown) => thrown)
+    expect(failure).toMatchObject({ name: 'TlsMaterialError', file })
+    const { message } = failure as Error
+    expect(message.startsWith(`${file}: `)).toBe(true)
+    expect(message).toMatch(complaint)
+    expect(message).not.toContain('PRIVATE KEY-----\n')
+  })
+
+  it('the certificate has expired', async () => {
+    const certificate = issueCert()
+    await expect(load(certificate, VALID_DAYS + 1)).rejects.toThrow(
+      /the certificate expired on .*; renew it/,
+    )
+    await expect(load(certificate, VALID_DAYS - 1)).resolves.toBeDefined()
+  })
+
+  it.skipIf(process.getuid?.() === 0)('a file may not be read', async () => {
+    const certificate = issueCert()
+    chmodSync(certificate.keyFile, 0)
+    await expect(load(certificate)).rejects.toThrow(/may not read it; allow this user to/)
+  })
+})
