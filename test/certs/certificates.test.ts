@@ -8,7 +8,8 @@ import {
   writeKeyPair,
 } from '../../src/certs/index.ts'
 import { manualClock } from '../support/manual-clock.ts'
-import { hasTool, run, temporaryFolder } from './tools.ts'
+import { hasTool, run } from '../support/programs.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const NOW_MS = Date.UTC(2026, 10, 21, 12, 0, 0, 500)
@@ -35,7 +36,7 @@ async function leafOf(request: Partial<LeafRequest> = {}): Promise<X509Certifica
 
 describe.skipIf(!hasTool('openssl'))('openssl', () => {
   async function verify(purpose: LeafRequest['purpose'], asked: readonly string[]) {
-    const folder = await temporaryFolder()
+    const folder = temporaryFolder()
     const leaf = await issueLeaf({
       authority,
       purpose,
@@ -78,7 +79,7 @@ describe.skipIf(!hasTool('openssl'))('openssl', () => {
   })
 
   it('finds in an authority what RFC 5280 asks of one', async () => {
-    const folder = await temporaryFolder()
+    const folder = temporaryFolder()
     const { certFile, keyFile } = await writeKeyPair({ folder, name: 'ca', pair: authority })
     const { output } = await run('openssl', ['x509', '-in', certFile, '-noout', '-text'])
     expect(output).toMatch(/Version: 3 /)

@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { keyPairFiles, makePrivateFolder, writeKeyPair } from '../../src/certs/index.ts'
-import { temporaryFolder } from './tools.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const pair = { certPem: 'certificate\n', keyPem: 'key\n' }
 const modeOf = async (path: string): Promise<string> =>
@@ -16,7 +16,7 @@ function setUmask(mask: number): void {
 
 describe('a written pair', () => {
   it.each([0o000, 0o022, 0o077])('has a key for its owner alone, under umask %o', async (mask) => {
-    const folder = await temporaryFolder()
+    const folder = temporaryFolder()
     setUmask(mask)
     const { certFile, keyFile } = await writeKeyPair({ folder, name: 'server', pair })
     expect(await modeOf(keyFile)).toBe('600')
@@ -27,7 +27,7 @@ describe('a written pair', () => {
   })
 
   it.each(['crt', 'key'])('leaves everything as it was when the .%s is there', async (ending) => {
-    const folder = await temporaryFolder()
+    const folder = temporaryFolder()
     const there = join(folder, `server.${ending}`)
     await writeFile(there, 'before')
     const written = writeKeyPair({ folder, name: 'server', pair })
@@ -37,7 +37,7 @@ describe('a written pair', () => {
   })
 
   it('replaces another one when asked to, and narrows the mode of its key', async () => {
-    const folder = await temporaryFolder()
+    const folder = temporaryFolder()
     const { keyFile, certFile } = keyPairFiles(folder, 'server')
     await writeFile(keyFile, 'before', { mode: 0o644 })
     await writeKeyPair({ folder, name: 'server', pair, overwrite: true })
@@ -47,7 +47,7 @@ describe('a written pair', () => {
   })
 
   it('leaves nothing behind when it cannot be written', async () => {
-    const folder = await temporaryFolder()
+    const folder = temporaryFolder()
     await mkdir(join(folder, 'server.crt'))
     await expect(writeKeyPair({ folder, name: 'server', pair })).rejects.toThrow('server.crt')
     expect(await readdir(folder)).toEqual(['server.crt'])
@@ -56,7 +56,7 @@ describe('a written pair', () => {
 
 describe('a private folder', () => {
   it('is made with those above it, for its owner alone', async () => {
-    const folder = await temporaryFolder()
+    const folder = temporaryFolder()
     setUmask(0)
     await makePrivateFolder(join(folder, 'above', 'own'))
     expect(await modeOf(join(folder, 'above'))).toBe('700')
@@ -64,7 +64,7 @@ describe('a private folder', () => {
   })
 
   it('keeps the mode that it has when it is there', async () => {
-    const folder = await temporaryFolder()
+    const folder = temporaryFolder()
     await chmod(folder, 0o755)
     await makePrivateFolder(folder)
     expect(await modeOf(folder)).toBe('755')

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { issueLeaf, makeAuthority, writeKeyPair } from '../../src/certs/index.ts'
-import { hasTool, run, temporaryFolder } from './tools.ts'
+import { hasTool, run } from '../support/programs.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const HOUR_MS = 60 * 60 * 1000
 
@@ -94,7 +95,7 @@ describe('a client in Node', () => {
 describe.skipIf(!hasTool('curl'))('curl', () => {
   it('accepts the server that its authority vouches for, and no other', async () => {
     const port = await startServer()
-    const folder = await temporaryFolder()
+    const folder = temporaryFolder()
     const ours = await writeKeyPair({ folder, name: 'ca', pair: authority })
     const other = await writeKeyPair({ folder, name: 'stranger', pair: stranger })
     const curl = (caFile: string) =>

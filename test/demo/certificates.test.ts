@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { keepCertificates } from '../../demo/certificates.ts'
 import type { SubjectName } from '../../src/certs/index.ts'
-import { temporaryFolder } from '../certs/tools.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const localhost: SubjectName = { kind: 'dns', value: 'localhost' }
@@ -17,7 +17,7 @@ async function keptAfter(
   change: (folder: string) => void,
   { names = [localhost], nowMs = Date.now() } = {},
 ): Promise<readonly string[]> {
-  const folder = await temporaryFolder()
+  const folder = temporaryFolder()
   await keepCertificates(folder, [localhost])
   change(folder)
   const read = () =>

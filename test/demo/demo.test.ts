@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { hasTool, run, temporaryFolder } from '../certs/tools.ts'
+import { hasTool, run } from '../support/programs.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { until } from '../support/servers.ts'
 import { connectLegacy, connectModern } from './clients.ts'
 import {
@@ -270,7 +271,7 @@ describe('the state folder', () => {
   })
 
   it('may have any name', async () => {
-    const stateDir = join(await temporaryFolder(), 'it\'s ${HOME}: #1 & "co"')
+    const stateDir = join(temporaryFolder(), 'it\'s ${HOME}: #1 & "co"')
     const { curlLine } = await startDemoProcess({ stateDir })
     if (!hasTool('curl')) return
     expect(await run('bash', ['-c', curlLine])).toMatchObject({ exitCode: 0 })

@@ -11,7 +11,8 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { run, temporaryFolder } from '../certs/tools.ts'
+import { run } from '../support/programs.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const SETUP = resolve(import.meta.dirname, '../../scripts/setup.mjs')
 const ANNOUNCED = /^installing the packages of this project/
@@ -36,7 +37,7 @@ function writeLock(folder: string, version: string): void {
 }
 
 async function project(): Promise<string> {
-  const folder = await temporaryFolder()
+  const folder = temporaryFolder()
   mkdirSync(join(folder, 'scripts'))
   copyFileSync(SETUP, join(folder, 'scripts/setup.mjs'))
   write(join(folder, 'package.json'), {

@@ -5,7 +5,8 @@ import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../demo/free-port.ts'
-import { hasTool, run, temporaryFolder } from '../certs/tools.ts'
+import { hasTool, run } from '../support/programs.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { startDemoProcess } from '../demo/demo-process.ts'
 import { until } from '../support/servers.ts'
 
@@ -19,7 +20,7 @@ function fenced(language: string): readonly string[] {
 
 /** As after `git clone` and the installation of the packages. */
 async function cloneProject(): Promise<string> {
-  const folder = await temporaryFolder()
+  const folder = temporaryFolder()
   for (const entry of ['src', 'demo', 'scripts', 'package.json']) {
     cpSync(join(ROOT, entry), join(folder, entry), { recursive: true })
   }

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { httpEndpoint, startTestGateway } from '../support/gateway.ts'
 import { initialize, legacyMessage, modernRequest, openSession } from '../support/mcp-messages.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { deadPort, jsonOf, startHttpServer, until } from '../support/servers.ts'
 
 async function errorOf(response: Response) {
@@ -430,7 +431,6 @@ describe('sessions of the legacy era', () => {
 
   it('survive a restart of the gateway, which keeps its key', async () => {
     const server = await sessionServer('a')
-    const { temporaryFolder } = await import('../support/gateway.ts')
     const stateDir = temporaryFolder()
     const start = () =>
       startTestGateway({

@@ -52,9 +52,9 @@ describe('an endpoint killed under load', () => {
     })
     const url = `${gateway.url}/mcp`
     const outcomes: string[][] = Array.from({ length: WORKERS }, () => [])
-    let isKilled = false
+    const kill = { isDone: false }
     const work = outcomes.map(async (own, worker) => {
-      for (let count = 0; !isKilled || count < 5; count++) {
+      for (let count = 0; !kill.isDone || count < 5; count++) {
         own.push(await call(url, `${worker}-${count}`, 'slow', { steps: 4, stepMs: 25 }))
       }
     })
@@ -64,7 +64,7 @@ describe('an endpoint killed under load', () => {
       20_000,
     )
     a.child.kill('SIGKILL')
-    isKilled = true
+    kill.isDone = true
     await Promise.all(work)
 
     const failures = outcomes.map((own) => own.filter((outcome) => outcome.startsWith('GW_')))

@@ -20,12 +20,8 @@ import {
   type EverythingServer,
 } from '../fixtures/everything-server/server.ts'
 import { callText, connectClient, type Era } from '../fixtures/everything-stdio/answering-client.ts'
-import {
-  httpEndpoint,
-  nodeEndpoint,
-  startTestGateway,
-  temporaryFolder,
-} from '../support/gateway.ts'
+import { httpEndpoint, nodeEndpoint, startTestGateway } from '../support/gateway.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { modernRequest } from '../support/mcp-messages.ts'
 
 const fixture = (name: string): string =>
@@ -95,7 +91,7 @@ async function connectV1({ url, trustingFetch }: SecureGateway, path: string) {
   }))
   const transport = new LegacyTransport(new URL(url + path), { fetch: trustingFetch })
   // The SDK's own types disagree with each other under exactOptionalPropertyTypes.
-  await client.connect(transport as Parameters<LegacyClient['connect']>[0])
+  await client.connect(transport)
   onTestFinished(() => client.close())
   return client
 }

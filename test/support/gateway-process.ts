@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { stringify } from 'yaml'
-import { temporaryFolder } from './gateway.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 const BIN = resolve(import.meta.dirname, '../../src/cli/bin.ts')
 

@@ -1,7 +1,4 @@
 // A gateway with everything a test does not care about filled in.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import {
   startGateway,
@@ -81,13 +78,6 @@ export function nodeEndpoint(
     stopTimeoutMs: 2_000,
     ...options,
   }
-}
-
-/** A folder that is removed with the test. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
 }
 
 export function gatewayOptions(test: TestGatewayOptions): GatewayOptions {

@@ -1,10 +1,6 @@
-// The programs that judge our certificates from outside, and a folder for the files they read.
+// Other programs, as tests call them.
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { onTestFinished } from 'vitest'
 
 export function hasTool(name: string): boolean {
   return spawnSync(name, ['version']).error === undefined
@@ -24,11 +20,4 @@ export async function run(
     if (typeof code !== 'number') throw thrown
     return { exitCode: code, output: stdout + stderr }
   }
-}
-
-/** A folder that goes with the test. */
-export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-certs-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  return folder
 }
