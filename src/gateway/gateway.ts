@@ -37,7 +37,8 @@ export interface GatewayDependencies {
 /**
  * Starts a gateway. When a part cannot start, those that did are stopped again.
  *
- * @throws Node's error when an address cannot be bound; GatewayError for TLS material.
+ * @throws Node's error when an address cannot be bound or the state folder not written; an error with code
+ * `TLS_MATERIAL` for a certificate or key, `SESSION_KEY` for the kept session key, each with file and mend.
  */
 export async function startGateway(
   options: GatewayOptions,

@@ -8,6 +8,12 @@ import { isNodeError } from '../core/index.ts'
 const FILE = 'session.key'
 const KEY_BYTES = 32
 
+/** The kept key cannot be used. The message names the file and the mend, never its content. */
+export class SessionKeyError extends Error {
+  override readonly name = 'SessionKeyError'
+  readonly code = 'SESSION_KEY'
+}
+
 /** Reads the key, or makes it. Two gateways that start at once end up with the same one. */
 export async function keptSessionKey(stateDir: string): Promise<string> {
   const path = join(stateDir, FILE)
@@ -25,7 +31,7 @@ export async function keptSessionKey(stateDir: string): Promise<string> {
     await unlink(draft)
   }
   const made = await readKey(path)
-  if (made === undefined) throw new Error(`${path}: expected the session key just written`)
+  if (made === undefined) throw new SessionKeyError(`${path}: gone as soon as it was written`)
   return made
 }
 
@@ -33,7 +39,9 @@ async function readKey(path: string): Promise<string | undefined> {
   try {
     const key = (await readFile(path, 'utf8')).trim()
     if (key.length < KEY_BYTES) {
-      throw new Error(`${path}: expected a session key; delete the file to have a new one made`)
+      throw new SessionKeyError(
+        `${path}: expected a session key of at least ${KEY_BYTES} characters; delete the file to have one made`,
+      )
     }
     return key
   } catch (thrown) {
