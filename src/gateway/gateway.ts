@@ -132,6 +132,7 @@ class RunningGateway implements Gateway {
     await Promise.all(this.#pools.map((pool) => pool.stop(deadlineMs)))
     await this.#admin?.stop(0)
     this.#log.info({}, 'stopped')
+    await this.#log.flush()
   }
 
   #router(): Router {

@@ -27,9 +27,9 @@ export function createReporter(log: Log, metrics: Metrics, options: LogOptions):
     onCall(report) {
       const { exchange, route, error, durationMs, outcome } = report
       const { status } = exchange.answer
-      metrics.exchanges.inc({ route: route.path, status })
+      metrics.exchanges.inc(route.path, status)
       metrics.exchangeSeconds.observe({ route: route.path }, durationMs / MS_PER_SECOND)
-      metrics.upstreamCalls.inc({ server: route.pool.server, outcome })
+      metrics.upstreamCalls.inc(route.pool.server, outcome)
       if (error !== undefined) metrics.refusals.inc({ code: error.code })
       if (!hasAccessLog && error === undefined) return
       const fields = { ...describe(exchange), ...describeCall(report) }
@@ -37,7 +37,7 @@ export function createReporter(log: Log, metrics: Metrics, options: LogOptions):
       if (hasAccessLog) log.info(fields, 'exchange')
     },
     onRefusal(exchange, error) {
-      metrics.exchanges.inc({ route: NO_ROUTE, status: exchange.answer.status })
+      metrics.exchanges.inc(NO_ROUTE, exchange.answer.status)
       metrics.refusals.inc({ code: error.code })
       logFailure(error, describe(exchange))
     },

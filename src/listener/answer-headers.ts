@@ -25,13 +25,17 @@ export function toPairs(headers: RawHeaders): [string, string][] {
 }
 
 /** Lower-case names, no connection-specific fields, repeated ones joined; Set-Cookie, which cannot be, as a list. */
-export function toHttp2Headers(headers: RawHeaders): OutgoingHttpHeaders {
-  const fields: OutgoingHttpHeaders = { __proto__: null } as unknown as OutgoingHttpHeaders
+export function toHttp2Headers(
+  status: number | undefined,
+  headers: RawHeaders,
+): OutgoingHttpHeaders {
+  const fields: OutgoingHttpHeaders = status === undefined ? {} : { ':status': status }
   for (let at = 0; at < headers.length; at += 2) {
     const name = (headers[at] ?? '').toLowerCase()
-    if (CONNECTION_SPECIFIC.has(name)) continue
+    // Inherited by every object, and no name that a server sends.
+    if (CONNECTION_SPECIFIC.has(name) || name === '__proto__') continue
     const value = headers[at + 1] ?? ''
-    const earlier = fields[name]
+    const earlier = Object.hasOwn(fields, name) ? fields[name] : undefined
     if (name === 'set-cookie') fields[name] = [...((earlier as string[] | undefined) ?? []), value]
     else fields[name] = earlier === undefined ? value : `${String(earlier)}, ${value}`
   }

@@ -4,24 +4,23 @@ import type { RawHeaders } from '../core/index.ts'
 import { isEventStream, toPairs } from './answer-headers.ts'
 import type { Http1Connection } from './http1-connection.ts'
 import type { Http1Exchange } from './http1-exchange.ts'
+import { Wait } from './deadlines.ts'
 import { PacedAnswer } from './paced-answer.ts'
-import { MAX_DISCARD_BYTES } from './surroundings.ts'
-
-export interface Http1AnswerOptions {
-  readonly exchange: Http1Exchange
-  readonly connection: Http1Connection
-  readonly response: ServerResponse
-}
+import { MAX_DISCARD_BYTES, type Lingering } from './surroundings.ts'
 
 export class Http1Answer extends PacedAnswer {
-  readonly #options: Http1AnswerOptions
+  readonly #exchange: Http1Exchange
+  readonly #connection: Http1Connection
+  readonly #response: ServerResponse
   #isLast = false
   #isListening = false
 
-  constructor(options: Http1AnswerOptions) {
-    super(options.connection.surroundings.slowReaders)
-    this.#options = options
-    options.response.on('close', () => this.#onResponseClose())
+  constructor(exchange: Http1Exchange, connection: Http1Connection, response: ServerResponse) {
+    super(connection.surroundings.slowReaders)
+    this.#exchange = exchange
+    this.#connection = connection
+    this.#response = response
+    response.on('close', () => this.#onResponseClose())
   }
 
   /** True when the connection is closed after this answer: no request behind it may run. */
@@ -30,13 +29,13 @@ export class Http1Answer extends PacedAnswer {
   }
 
   endLingering(): void {
-    this.#options.response.end()
+    this.#response.end()
     this.awaitFlush()
   }
 
   protected sendHead(status: number, headers: RawHeaders): void {
-    const { response, connection } = this.#options
-    this.#isLast = connection.isClosing || this.#leavesTooMuchUnread()
+    const response = this.#response
+    this.#isLast = this.#connection.isClosing || this.#leavesTooMuchUnread()
     const fields = headers as string[]
     response.writeHead(status, this.#isLast ? [...fields, 'connection', 'close'] : fields)
     // Other heads go out with their first chunk; an event stream may have none for minutes.
@@ -44,7 +43,7 @@ export class Http1Answer extends PacedAnswer {
   }
 
   protected send(piece: Uint8Array): boolean {
-    const { response } = this.#options
+    const response = this.#response
     const isTaken = response.write(piece)
     if (!isTaken && !this.#isListening) {
       this.#isListening = true
@@ -54,67 +53,65 @@ export class Http1Answer extends PacedAnswer {
   }
 
   protected finish(piece: Uint8Array | undefined, trailers: RawHeaders | undefined): void {
-    const { response } = this.#options
+    const response = this.#response
     if (trailers !== undefined && trailers.length > 0 && this.#takesTrailers()) {
       response.addTrailers(toPairs(trailers))
     }
-    if (this.#isLast && this.#options.exchange.body.isUnread) {
-      this.#linger(piece)
+    if (this.#isLast && this.#exchange.body.isUnread) {
+      this.#finishLingering(piece)
       return
     }
     response.end(piece)
-    this.awaitFlush()
+    // Small answers are in the kernel by now: there is nothing to wait for.
+    if (this.#connection.socket.writableLength > 0) this.awaitFlush()
   }
 
   protected breakOff(): void {
-    const { exchange, connection } = this.#options
     // An answer to HTTP/1.0 ends where the connection ends, so only a reset tells a broken one from a whole one.
-    if (exchange.httpVersion === '1.0') connection.reset()
-    else connection.socket.destroy()
+    if (this.#exchange.httpVersion === '1.0') this.#connection.reset()
+    else this.#connection.socket.destroy()
   }
 
   protected cut(): void {
-    const { connection, exchange } = this.#options
-    connection.surroundings.onSlowReader(exchange.remoteAddress, exchange.id)
+    const { remoteAddress, id } = this.#exchange
+    this.#connection.surroundings.onSlowReader(remoteAddress, id)
     // A plain close would leave what is unsent in the kernel, for as long as the client likes.
-    connection.reset()
+    this.#connection.reset()
   }
 
   /**
    * The client is still sending, and the connection cannot be kept. Closing at once would reset it and take the answer
    * away from a client that has not read it yet, so the answer's end is held back while some of the rest is swallowed.
    */
-  #linger(piece: Uint8Array | undefined): void {
-    const { response, connection, exchange } = this.#options
-    const { lingering } = connection.surroundings
-    if (piece === undefined) response.flushHeaders()
-    else response.write(piece)
-    lingering.watch(this)
+  #finishLingering(piece: Uint8Array | undefined): void {
+    const { lingering } = this.#connection.surroundings
+    if (piece === undefined) this.#response.flushHeaders()
+    else this.#response.write(piece)
+    const wait = new Wait<Lingering>(this)
+    lingering.watch(wait)
     let isOver = false
-    exchange.body.discard(MAX_DISCARD_BYTES, () => {
+    this.#exchange.body.discard(MAX_DISCARD_BYTES, () => {
       if (isOver) return
       isOver = true
-      lingering.unwatch(this)
+      lingering.unwatch(wait)
       this.endLingering()
     })
   }
 
   #leavesTooMuchUnread(): boolean {
-    const { body } = this.#options.exchange
+    const { body } = this.#exchange
     return body.isUnread && body.maxRemainingBytes > MAX_DISCARD_BYTES
   }
 
   /** Trailer fields may be dropped on their way unless the client asked for them (RFC 9110 §6.5.1). */
   #takesTrailers(): boolean {
-    const te = this.#options.exchange.header('te')
+    const te = this.#exchange.header('te')
     return te !== undefined && /\btrailers\b/i.test(te)
   }
 
   #onResponseClose(): void {
-    const { response, connection } = this.#options
-    connection.surroundings.lingering.unwatch(this)
     // Node detaches the socket from an answer that it has sent completely.
-    this.over(response.socket === null ? 'finished' : 'client-gone')
-    connection.turnOver(this.#options.exchange)
+    this.over(this.#response.socket === null ? 'finished' : 'client-gone')
+    this.#connection.turnOver(this.#exchange)
   }
 }

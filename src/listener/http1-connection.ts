@@ -1,9 +1,10 @@
 // One HTTP/1.x connection: its exchanges one after the other, and what to do when the parser or a timer gives up.
 import type { Socket } from 'node:net'
 import type { GatewayError } from '../core/index.ts'
+import { Wait } from './deadlines.ts'
 import { refusalOfParserError, renderRawError } from './error-answer.ts'
 import type { Http1Exchange } from './http1-exchange.ts'
-import type { Arrival, Surroundings } from './surroundings.ts'
+import type { Arrival, Lingering, Surroundings } from './surroundings.ts'
 
 /**
  * Pipelined requests that may wait for the answer before theirs. Node's parser hands over a whole packet's worth at once;
@@ -29,6 +30,8 @@ export class Http1Connection {
   /** Last one read; its body may still be arriving. */
   #latest: Http1Exchange | undefined
   #isFaulty = false
+  /** What had been read when the last answer was over: anything beyond is the beginning of a request. */
+  #bytesAtRest = 0
 
   constructor({ surroundings, arrival, socket }: Http1ConnectionOptions) {
     this.surroundings = surroundings
@@ -58,6 +61,7 @@ export class Http1Connection {
   turnOver(exchange: Http1Exchange): void {
     if (exchange !== this.#current) return
     this.#current = undefined
+    this.#bytesAtRest = this.socket.bytesRead
     // After "Connection: close" nothing more may be acted on (RFC 9112 §9.6), whatever was pipelined.
     if (this.socket.destroyed || exchange.answer.isLast) this.#waiting = []
     const next = this.#waiting.shift()
@@ -91,14 +95,16 @@ export class Http1Connection {
     surroundings.onRefusal(error, arrival.remoteAddress, id)
     if (this.#current !== undefined) return
     socket.end(renderRawError(error, id, surroundings.nowMs()))
-    surroundings.lingering.watch(this)
+    surroundings.lingering.watch(new Wait<Lingering>(this))
   }
 
   /** Closes as soon as no answer is under way; at once when the client has not begun a request. */
   closeWhenDone(): void {
     this.isClosing = true
-    const isUnused = this.#latest === undefined && this.socket.bytesRead === 0
-    if (isUnused) this.socket.destroy()
+    if (this.#current !== undefined) return
+    const isAtRest = this.socket.bytesRead === this.#bytesAtRest
+    const isEndless = this.#latest?.isComplete === false
+    if (isAtRest || isEndless) this.socket.destroySoon()
   }
 
   endLingering(): void {

@@ -13,14 +13,6 @@ import { fieldValue, isRepeatedField } from './raw-headers.ts'
 import { RequestBody } from './request-body.ts'
 import type { RequestHead } from './request-head.ts'
 
-export interface Http1ExchangeOptions {
-  readonly connection: Http1Connection
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  /** The refusal when the head is not in order. */
-  readonly head: RequestHead | GatewayError
-}
-
 /** Stands in for the head of a refused request, which nobody will see. What follows it has no known length. */
 const REFUSED: RequestHead = {
   path: '',
@@ -47,7 +39,13 @@ export class Http1Exchange implements Exchange {
   readonly #request: IncomingMessage
   readonly #refusal: GatewayError | undefined
 
-  constructor({ connection, request, response, head }: Http1ExchangeOptions) {
+  /** `head` is the refusal when it is not in order. */
+  constructor(
+    connection: Http1Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead | GatewayError,
+  ) {
     const { surroundings, arrival } = connection
     const isRefused = head instanceof GatewayError
     const { path, query, authority, contentLength, isChunked, expectsContinue } = isRefused
@@ -70,7 +68,7 @@ export class Http1Exchange implements Exchange {
       sendContinue:
         expectsContinue && this.httpVersion === '1.1' ? () => response.writeContinue() : undefined,
     })
-    this.answer = new Http1Answer({ exchange: this, connection, response })
+    this.answer = new Http1Answer(this, connection, response)
     this.#connection = connection
     this.#request = request
     this.#refusal = isRefused ? head : arrival.refusal

@@ -47,8 +47,8 @@ export class Http1Front {
 
   /** Answers under way are finished; everything else is closed. */
   drain(): void {
+    // Not closeIdleConnections: for Node a connection is idle while the end of its answer is still on the way to the kernel.
     for (const connection of this.#connections.values()) connection.closeWhenDone()
-    this.#server.closeIdleConnections()
   }
 
   /** Ends Node's timer. Connections are closed by their owner. */
@@ -60,7 +60,7 @@ export class Http1Front {
     const connection = this.#connections.get(request.socket)
     if (connection === undefined) return
     const head = readHttp1Head(request, this.#surroundings.limits)
-    connection.take(new Http1Exchange({ connection, request, response, head }))
+    connection.take(new Http1Exchange(connection, request, response, head))
   }
 
   /** Node has taken its listeners off the socket: it is ours, with whatever the client sends. */

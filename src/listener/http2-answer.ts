@@ -1,16 +1,10 @@
 // An answer over one HTTP/2 stream, on Node's stream API.
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { RawHeaders } from '../core/index.ts'
-import { isEventStream, toHttp2Headers } from './answer-headers.ts'
+import { toHttp2Headers } from './answer-headers.ts'
 import type { Http2Connection } from './http2-connection.ts'
 import type { Http2Exchange } from './http2-exchange.ts'
 import { PacedAnswer } from './paced-answer.ts'
-
-export interface Http2AnswerOptions {
-  readonly exchange: Http2Exchange
-  readonly connection: Http2Connection
-  readonly stream: ServerHttp2Stream
-}
 
 const STATUSES_WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304])
 
@@ -18,83 +12,78 @@ const STATUSES_WITHOUT_CONTENT: ReadonlySet<number> = new Set([204, 205, 304])
 const MAX_STATUS = 599
 
 export class Http2Answer extends PacedAnswer {
-  readonly #options: Http2AnswerOptions
-  /** Kept until it is known whether content and trailers follow: a short answer then takes fewer frames. */
-  #head: { readonly status: number; readonly headers: RawHeaders } | undefined
-  #hasContent = true
-  #trailers: RawHeaders | undefined
+  readonly #exchange: Http2Exchange
+  readonly #connection: Http2Connection
+  readonly #stream: ServerHttp2Stream
   #isListening = false
 
-  constructor(options: Http2AnswerOptions) {
-    super(options.connection.surroundings.slowReaders)
-    this.#options = options
-    options.stream.once('close', () => this.#onStreamClose())
+  constructor(exchange: Http2Exchange, connection: Http2Connection, stream: ServerHttp2Stream) {
+    super(connection.surroundings.slowReaders)
+    this.#exchange = exchange
+    this.#connection = connection
+    this.#stream = stream
+  }
+
+  /** Called by the exchange. */
+  streamClosed(): void {
+    const { writableFinished, aborted, rstCode } = this.#stream
+    const isWhole = writableFinished && !aborted && rstCode === constants.NGHTTP2_NO_ERROR
+    this.over(isWhole ? 'finished' : 'client-gone')
   }
 
   protected sendHead(status: number, headers: RawHeaders): void {
-    const { method } = this.#options.exchange
-    this.#head = { status: status > MAX_STATUS ? 500 : status, headers }
-    this.#hasContent = method !== 'HEAD' && !STATUSES_WITHOUT_CONTENT.has(status)
-    if (this.#hasContent && isEventStream(headers)) this.#respond({ waitForTrailers: true })
+    if (!this.#isOpen) return
+    const { method, body } = this.#exchange
+    const fields = toHttp2Headers(status > MAX_STATUS ? 500 : status, headers)
+    if (method === 'HEAD' || STATUSES_WITHOUT_CONTENT.has(status)) {
+      this.#stream.respond(fields, { endStream: true })
+      return
+    }
+    // With the end in a frame of its own Node sees the last write through before the stream closes. Where the client is
+    // still sending, the stream stays open anyway, and the end must be out before it is closed from here.
+    this.#stream.respond(fields, { waitForTrailers: !body.isUnread })
   }
 
   protected send(piece: Uint8Array): boolean {
-    const { stream } = this.#options
-    if (!this.#hasContent || !this.#isWritable) return true
-    this.#respond({ waitForTrailers: true })
-    const isTaken = stream.write(piece)
+    if (!this.#isWritable) return true
+    const isTaken = this.#stream.write(piece)
     if (!isTaken && !this.#isListening) {
       this.#isListening = true
-      stream.on('drain', () => this.drained())
+      this.#stream.on('drain', () => this.drained())
     }
     return isTaken
   }
 
   protected finish(piece: Uint8Array | undefined, trailers: RawHeaders | undefined): void {
     if (!this.#isWritable) return
-    const { stream, exchange } = this.#options
-    const hasTrailers = trailers !== undefined && trailers.length > 0
-    this.#trailers = trailers
-    const isBare = !this.#hasContent || (piece === undefined && !hasTrailers)
-    this.#respond(isBare ? { endStream: true } : { waitForTrailers: hasTrailers })
-    // The client need not send the rest: the answer does not depend on it (RFC 9113 §8.1).
-    if (exchange.body.isUnread)
+    const stream = this.#stream
+    if (this.#exchange.body.isUnread) {
+      // The client need not send the rest: the answer does not depend on it (RFC 9113 §8.1).
       stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
-    if (!stream.writableEnded) stream.end(piece)
+    } else if (trailers !== undefined && trailers.length > 0) {
+      stream.once('wantTrailers', () => stream.sendTrailers(toHttp2Headers(undefined, trailers)))
+    }
+    stream.end(piece)
     this.awaitFlush()
   }
 
   protected breakOff(): void {
-    this.#options.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
 
   protected cut(): void {
-    const { connection, exchange, stream } = this.#options
-    connection.surroundings.onSlowReader(exchange.remoteAddress, exchange.id)
-    stream.close(constants.NGHTTP2_CANCEL)
-    connection.probeReader()
+    const { remoteAddress, id } = this.#exchange
+    this.#connection.surroundings.onSlowReader(remoteAddress, id)
+    this.#stream.close(constants.NGHTTP2_CANCEL)
+    this.#connection.probeReader()
   }
 
+  get #isOpen(): boolean {
+    return !this.#stream.destroyed && !this.#stream.closed
+  }
+
+  /** False also where an answer has no content: its stream was ended with the head. */
   get #isWritable(): boolean {
-    const { stream } = this.#options
-    return !stream.destroyed && !stream.closed
-  }
-
-  /** Sends the head, once. */
-  #respond(options: { readonly endStream?: boolean; readonly waitForTrailers?: boolean }): void {
-    const { stream } = this.#options
-    const head = this.#head
-    if (head === undefined) return
-    this.#head = undefined
-    if (options.waitForTrailers === true) {
-      stream.once('wantTrailers', () => stream.sendTrailers(toHttp2Headers(this.#trailers ?? [])))
-    }
-    stream.respond({ ':status': head.status, ...toHttp2Headers(head.headers) }, options)
-  }
-
-  #onStreamClose(): void {
-    const { stream } = this.#options
-    const isWhole = stream.writableFinished && !stream.aborted && stream.rstCode === 0
-    this.over(isWhole ? 'finished' : 'client-gone')
+    return this.#isOpen && !this.#stream.writableEnded
   }
 }

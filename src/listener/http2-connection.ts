@@ -1,13 +1,17 @@
 // One HTTP/2 connection: its streams as exchanges, and the waits that Node has no timer for.
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import { Wait } from './deadlines.ts'
 import { Http2Exchange, type ReceivedHeaders } from './http2-exchange.ts'
 import type { Behind } from './paced-answer.ts'
-import type { Arrival, Surroundings } from './surroundings.ts'
+import type { Arrival, IdleSession, Lingering, Surroundings } from './surroundings.ts'
 
 export class Http2Connection implements Behind {
   readonly surroundings: Surroundings
   readonly arrival: Arrival
   readonly #session: ServerHttp2Session
+  readonly #idle = new Wait<IdleSession>(this)
+  readonly #lingering = new Wait<Lingering>(this)
+  readonly #behind = new Wait<Behind>(this)
   #openStreams = 0
   #isProbing = false
 
@@ -22,13 +26,21 @@ export class Http2Connection implements Behind {
     session.on('error', () => this.reset())
     session.once('close', () => this.#onClose())
     // Also for a client that never sends the preface. Only streams count as life, PING frames do not.
-    surroundings.idleSessions.watch(this)
+    surroundings.idleSessions.watch(this.#idle)
   }
 
   /** GOAWAY; the session ends with its last stream. */
   closeWhenDone(): void {
     if (!this.#session.closed) this.#session.close()
-    if (this.#openStreams === 0) this.surroundings.lingering.watch(this)
+    if (this.#openStreams === 0) this.surroundings.lingering.watch(this.#lingering)
+  }
+
+  /** Called by the exchange on it. */
+  streamClosed(): void {
+    this.#openStreams -= 1
+    if (this.#openStreams > 0 || this.#session.destroyed) return
+    if (this.#session.closed) this.surroundings.lingering.watch(this.#lingering)
+    else this.surroundings.idleSessions.watch(this.#idle)
   }
 
   closeIdle(): void {
@@ -48,11 +60,11 @@ export class Http2Connection implements Behind {
     if (this.#isProbing || this.#session.destroyed) return
     this.#isProbing = true
     const { slowReaders } = this.surroundings
-    slowReaders.watch(this)
+    slowReaders.watch(this.#behind)
     this.#session.ping((error) => {
       if (error !== null) return
       this.#isProbing = false
-      slowReaders.unwatch(this)
+      slowReaders.unwatch(this.#behind)
     })
   }
 
@@ -67,9 +79,8 @@ export class Http2Connection implements Behind {
   }
 
   #onStream(stream: ServerHttp2Stream, received: ReceivedHeaders): void {
-    this.surroundings.idleSessions.unwatch(this)
+    this.surroundings.idleSessions.unwatch(this.#idle)
     this.#openStreams += 1
-    stream.once('close', () => this.#onStreamClose())
     // A stream that breaks also closes, and that is where it is handled.
     stream.on('error', () => {})
     new Http2Exchange(this, stream, received).begin()
@@ -77,15 +88,10 @@ export class Http2Connection implements Behind {
     if (this.arrival.refusal !== undefined) this.closeWhenDone()
   }
 
-  #onStreamClose(): void {
-    this.#openStreams -= 1
-    if (this.#openStreams > 0 || this.#session.destroyed) return
-    if (this.#session.closed) this.surroundings.lingering.watch(this)
-    else this.surroundings.idleSessions.watch(this)
-  }
-
   #onClose(): void {
     const { idleSessions, lingering, slowReaders } = this.surroundings
-    for (const waits of [idleSessions, lingering, slowReaders]) waits.unwatch(this)
+    idleSessions.unwatch(this.#idle)
+    lingering.unwatch(this.#lingering)
+    slowReaders.unwatch(this.#behind)
   }
 }

@@ -6,12 +6,14 @@ import {
   type ListenerIdentity,
   type RawHeaders,
 } from '../core/index.ts'
+import { Wait } from './deadlines.ts'
 import { answerError } from './error-answer.ts'
 import { Http2Answer } from './http2-answer.ts'
 import type { Http2Connection } from './http2-connection.ts'
 import { fieldValue, isRepeatedField } from './raw-headers.ts'
 import { RequestBody } from './request-body.ts'
 import { readHead, type RequestHead } from './request-head.ts'
+import type { LateBody } from './surroundings.ts'
 
 /** A header section as Node hands it over. */
 export interface ReceivedHeaders {
@@ -35,6 +37,7 @@ export class Http2Exchange implements Exchange {
   readonly #connection: Http2Connection
   readonly #stream: ServerHttp2Stream
   readonly #refusal: GatewayError | undefined
+  readonly #late = new Wait<LateBody>(this)
 
   constructor(connection: Http2Connection, stream: ServerHttp2Stream, received: ReceivedHeaders) {
     const { surroundings, arrival } = connection
@@ -69,7 +72,7 @@ export class Http2Exchange implements Exchange {
           ? () => stream.additionalHeaders({ ':status': 100 })
           : undefined,
     })
-    this.answer = new Http2Answer({ exchange: this, connection, stream })
+    this.answer = new Http2Answer(this, connection, stream)
     this.#connection = connection
     this.#stream = stream
     this.#refusal = head instanceof GatewayError ? head : arrival.refusal
@@ -89,7 +92,9 @@ export class Http2Exchange implements Exchange {
 
   begin(): void {
     const { surroundings } = this.#connection
-    if (this.body.isUnread) this.#limitArrival()
+    this.#stream.on('close', () => this.#onStreamClose())
+    // Node's requestTimeout does not apply to HTTP/2: a body that dribbles would stay for ever.
+    if (this.body.isUnread) surroundings.lateBodies.watch(this.#late)
     if (this.#refusal === undefined) {
       surroundings.onExchange(this)
       return
@@ -104,12 +109,10 @@ export class Http2Exchange implements Exchange {
     )
   }
 
-  /** Node's requestTimeout does not apply to HTTP/2: a body that dribbles would stay for ever. */
-  #limitArrival(): void {
-    const { lateBodies } = this.#connection.surroundings
-    lateBodies.watch(this)
-    this.#stream.once('end', () => lateBodies.unwatch(this))
-    this.#stream.once('close', () => lateBodies.unwatch(this))
+  #onStreamClose(): void {
+    this.#connection.surroundings.lateBodies.unwatch(this.#late)
+    this.answer.streamClosed()
+    this.#connection.streamClosed()
   }
 }
 

@@ -62,6 +62,7 @@ class SocketListener implements Listener {
   #front: Front | undefined
   #certificateHosts: readonly string[] = []
   #address: AddressInfo | undefined
+  #starting: Promise<void> | undefined
   #isDraining = false
   #dropped = 0
   #dropLog: Timer | undefined
@@ -86,21 +87,9 @@ class SocketListener implements Listener {
     return this.#certificateHosts
   }
 
-  async start(): Promise<void> {
-    const { tls, http2, host, port } = this.#options
-    const context = tls && (await loadServerContext(tls, this.#context.clock.nowMs()))
-    this.#certificateHosts = context?.hosts ?? []
-    this.#front = new Front({ surroundings: this.#surroundings, tls: context, http2 })
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ port, ...(host !== '' && { host }) }, () => {
-        this.#server.off('error', reject)
-        resolve()
-      })
-    })
-    this.#address = this.#server.address() as AddressInfo
-    // From here on an error is a failed accept, such as no free descriptor: the connection is lost, the listener lives.
-    this.#server.on('error', (error) => this.#context.log.error({ error }, 'accept failed'))
+  start(): Promise<void> {
+    this.#starting ??= this.#bind()
+    return this.#starting
   }
 
   stopAccepting(): void {
@@ -109,6 +98,8 @@ class SocketListener implements Listener {
 
   /** May be called again with a shorter deadline, which then holds. */
   async stop(deadlineMs: number): Promise<void> {
+    // A start that fails is reported to whoever started; here it only has to be over.
+    if (this.#address === undefined) await this.#starting?.catch(() => {})
     const isBound = this.#address !== undefined
     this.stopAccepting()
     if (!this.#isDraining) {
@@ -125,6 +116,23 @@ class SocketListener implements Listener {
       if (cut !== false) cut.cancel()
     }
     this.#end()
+  }
+
+  async #bind(): Promise<void> {
+    const { tls, http2, host, port } = this.#options
+    const context = tls && (await loadServerContext(tls, this.#context.clock.nowMs()))
+    this.#certificateHosts = context?.hosts ?? []
+    this.#front = new Front({ surroundings: this.#surroundings, tls: context, http2 })
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ port, ...(host !== '' && { host }) }, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
+    this.#address = this.#server.address() as AddressInfo
+    // From here on an error is a failed accept, such as no free descriptor: the connection is lost, the listener lives.
+    this.#server.on('error', (error) => this.#context.log.error({ error }, 'accept failed'))
   }
 
   #end(): void {

@@ -1,7 +1,7 @@
 // What answers have in common on both HTTP versions: state, pacing and the deadline for clients that do not read. How
 // bytes get onto the wire is left to the two subclasses.
 import type { Answer, AnswerEnd, RawHeaders } from '../core/index.ts'
-import type { Deadlines } from './deadlines.ts'
+import { Wait, type Deadlines } from './deadlines.ts'
 
 /**
  * Largest piece handed to the socket at once. The slow-reader deadline starts anew with each piece, so it demands a pace
@@ -19,6 +19,7 @@ export type SlowReaders = Deadlines<Behind>
 
 export abstract class PacedAnswer implements Answer, Behind {
   readonly #slowReaders: SlowReaders
+  readonly #wait = new Wait<Behind>(this)
   #status = 0
   #end: AnswerEnd | undefined
   /** `ending`: end() was called, but pieces are still waiting; `ended`: the end was handed over too. */
@@ -27,7 +28,7 @@ export abstract class PacedAnswer implements Answer, Behind {
   #queue: Uint8Array[] = []
   #trailers: RawHeaders | undefined
   #onDrain: (() => void) | undefined
-  #onClose: ((end: AnswerEnd) => void)[] = []
+  #onClose: ((end: AnswerEnd) => void)[] | undefined
 
   constructor(slowReaders: SlowReaders) {
     this.#slowReaders = slowReaders
@@ -88,8 +89,9 @@ export abstract class PacedAnswer implements Answer, Behind {
   }
 
   onClose(listener: (end: AnswerEnd) => void): void {
-    if (this.#end === undefined) this.#onClose.push(listener)
-    else listener(this.#end)
+    if (this.#end !== undefined) listener(this.#end)
+    else if (this.#onClose === undefined) this.#onClose = [listener]
+    else this.#onClose.push(listener)
   }
 
   cutSlowReader(): void {
@@ -111,7 +113,7 @@ export abstract class PacedAnswer implements Answer, Behind {
   /** To be called by the subclass when the socket has taken everything. */
   protected drained(): void {
     if (this.closed) return
-    this.#slowReaders.unwatch(this)
+    this.#slowReaders.unwatch(this.#wait)
     if (!this.#pump()) return
     if (this.#phase === 'ending') this.#finish(undefined, this.#trailers)
     else if (this.#phase === 'writing') this.#onDrain?.()
@@ -119,7 +121,7 @@ export abstract class PacedAnswer implements Answer, Behind {
 
   /** From here on the client has the slow-reader timeout to take the rest. */
   protected awaitFlush(): void {
-    this.#slowReaders.watch(this)
+    this.#slowReaders.watch(this.#wait)
   }
 
   /** To be called by the subclass when the answer is over. Idempotent. */
@@ -127,9 +129,9 @@ export abstract class PacedAnswer implements Answer, Behind {
     if (this.#end !== undefined) return
     this.#end = end
     this.#queue = []
-    this.#slowReaders.unwatch(this)
-    const listeners = this.#onClose
-    this.#onClose = []
+    this.#slowReaders.unwatch(this.#wait)
+    const listeners = this.#onClose ?? []
+    this.#onClose = undefined
     for (const listener of listeners) listener(end)
   }
 
@@ -146,7 +148,7 @@ export abstract class PacedAnswer implements Answer, Behind {
 
   #send(piece: Uint8Array): boolean {
     const isTaken = this.send(piece)
-    if (!isTaken) this.#slowReaders.watch(this)
+    if (!isTaken) this.#slowReaders.watch(this.#wait)
     return isTaken
   }
 

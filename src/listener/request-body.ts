@@ -46,15 +46,19 @@ export class RequestBody {
     return isUndecided ? Infinity : (contentLength ?? Infinity)
   }
 
-  /** @throws GatewayError GW_BODY_TOO_LARGE, GW_REQUEST_TIMEOUT, GW_BAD_FRAMING, GW_CLIENT_GONE */
-  async read(maxBytes: number): Promise<Buffer> {
+  /** Rejects with GatewayError GW_BODY_TOO_LARGE, GW_REQUEST_TIMEOUT, GW_BAD_FRAMING, GW_CLIENT_GONE. */
+  read(maxBytes: number): Promise<Buffer> {
     const state = this.#state
-    if (state.kind === 'failed') throw state.error
-    if (state.kind !== 'unread') throw new TypeError('a request body can be read only once')
+    if (state.kind === 'failed') return Promise.reject(state.error)
+    if (state.kind !== 'unread') {
+      return Promise.reject(new TypeError('a request body can be read only once'))
+    }
     const { hasContent, contentLength, sendContinue } = this.#source
-    if (!hasContent) return EMPTY
+    if (!hasContent) return Promise.resolve(EMPTY)
     // Known from the head: refused before the client has sent it.
-    if (contentLength !== undefined && contentLength > maxBytes) throw tooLarge(maxBytes)
+    if (contentLength !== undefined && contentLength > maxBytes) {
+      return Promise.reject(tooLarge(maxBytes))
+    }
     sendContinue?.()
     return this.#collect(maxBytes)
   }
@@ -92,7 +96,10 @@ export class RequestBody {
         reject(error)
       }
       this.#state = { kind: 'reading', settle }
-      const onGone = (): void => settle(clientGone())
+      // Also called for every body that was read, so the error is not made before it is needed.
+      const onGone = (): void => {
+        if (this.#state.kind === 'reading') settle(clientGone())
+      }
       stream.on('error', onGone)
       stream.on('close', onGone)
       stream.on('end', () => {

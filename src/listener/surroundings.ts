@@ -24,6 +24,21 @@ export interface Arrival {
   readonly refusal: GatewayError | undefined
 }
 
+/** Something that only waits for the client to finish. */
+export interface Lingering {
+  endLingering(): void
+}
+
+/** A session without streams. */
+export interface IdleSession {
+  closeIdle(): void
+}
+
+/** A request that is not there as a whole. */
+export interface LateBody {
+  failLate(): void
+}
+
 /** Why a connection was closed without an answer. */
 export type CutReason = 'idle' | 'pipelining' | 'handshake_failed' | 'handshake_timeout'
 
@@ -39,11 +54,11 @@ export interface Surroundings {
   readonly onConnectionCut: (reason: CutReason, error?: Error) => void
   readonly slowReaders: SlowReaders
   /** Bodies under way, where Node has no timer of its own (HTTP/2). */
-  readonly lateBodies: Deadlines<{ failLate(): void }>
+  readonly lateBodies: Deadlines<LateBody>
   /** HTTP/2 sessions without streams. */
-  readonly idleSessions: Deadlines<{ closeIdle(): void }>
+  readonly idleSessions: Deadlines<IdleSession>
   /** What only waits for the client to finish; called after LINGER_MS. */
-  readonly lingering: Deadlines<{ endLingering(): void }>
+  readonly lingering: Deadlines<Lingering>
 }
 
 /** Ids that are unique in the process and unlikely to come again after a restart: a random start and a count. */

@@ -1,6 +1,6 @@
 // What a route does with an exchange: verb, media types, body, message, session; then into the pool. Everything the
 // client hears from here on comes through the Relay or is an error answered in one place.
-import { GatewayError, toGatewayError, type Clock, type Exchange } from '../core/index.ts'
+import { GatewayError, LiveSet, toGatewayError, type Clock, type Exchange } from '../core/index.ts'
 import type { EndpointStatus, Route } from '../routing/index.ts'
 import type { UpstreamRequest } from '../upstream/index.ts'
 import { HEADER, type Inbound } from '../wire/index.ts'
@@ -8,7 +8,7 @@ import { answerError } from './error-answer.ts'
 import { hasPassed, requestHeaders } from './forwarding.ts'
 import { readInbound } from './inbound.ts'
 import type { McpLimits } from './options.ts'
-import { Relay, type CallOutcome } from './relay.ts'
+import { Relay, type CallOutcome, type RelayedCall, type RelayOwner } from './relay.ts'
 import type { SealedSession, SessionSeal } from './sessions.ts'
 
 /** What composition learns about an exchange on a route, once it is over. */
@@ -33,48 +33,44 @@ export interface McpEndpointContext {
   readonly onOver: (report: CallReport) => void
 }
 
-/** One exchange on a route. */
-interface Visit {
-  readonly exchange: Exchange
-  readonly route: Route
-  readonly onOver: (over: Pick<CallReport, 'inbound' | 'outcome' | 'error'>) => void
-}
-
-/** What is known of a call before its headers are chosen. */
-interface OutboundCall extends Omit<UpstreamRequest, 'query' | 'headers' | 'sessionId'> {
-  readonly session: SealedSession | undefined
-}
+/** One exchange on a route, before its message is known. */
+type Visit = Pick<RelayedCall, 'exchange' | 'route' | 'startedMs'>
 
 const JSON_MEDIA_TYPE = /^application\/json(?:\s*;.*)?$/i
 const CONTENT_CODING_NONE = 'identity'
 
-export class McpEndpoint {
+export class McpEndpoint implements RelayOwner {
+  readonly limits: McpLimits
+  readonly clock: Clock
   readonly #context: McpEndpointContext
-  readonly #relays = new Set<Relay>()
+  readonly #relays = new LiveSet<Relay>()
   #draining = false
 
   constructor(context: McpEndpointContext) {
+    this.limits = context.limits
+    this.clock = context.clock
     this.#context = context
   }
 
   /** Takes over an exchange on a route. Never throws: every outcome is answered and reported. */
   handle(exchange: Exchange, route: Route): void {
-    const startedMs = this.#context.clock.monotonicMs()
-    const onOver = (over: Pick<CallReport, 'inbound' | 'outcome' | 'error'>): void => {
-      const durationMs = this.#context.clock.monotonicMs() - startedMs
-      this.#context.onOver({ ...over, exchange, route, durationMs })
+    const visit: Visit = { exchange, route, startedMs: this.clock.monotonicMs() }
+    try {
+      this.#refuseLoop(visit)
+      if (exchange.method === 'POST') {
+        this.#post(visit).catch((thrown: unknown) => this.#fail(visit, thrown))
+      } else {
+        this.#sessionVerb(visit)
+      }
+    } catch (thrown) {
+      this.#fail(visit, thrown)
     }
-    this.#serve({ exchange, route, onOver }).catch((thrown: unknown) => {
-      const error = toGatewayError(thrown)
-      if (!exchange.answer.started) answerError(exchange, error)
-      onOver({ inbound: undefined, outcome: 'failed', error })
-    })
   }
 
   /** Ends streams that would stay open for ever, in good order, and opens no new ones; calls under way may finish. */
   drain(): void {
     this.#draining = true
-    for (const relay of this.#relays) if (relay.isLongLived) relay.close()
+    for (const relay of this.#relays.snapshot()) if (relay.call.longLived) relay.close()
   }
 
   /** Answers under way. */
@@ -82,108 +78,90 @@ export class McpEndpoint {
     return this.#relays.size
   }
 
-  async #serve(visit: Visit): Promise<void> {
-    const { exchange, route } = visit
-    if (hasPassed(exchange.header('via'), this.#context.viaName)) {
-      throw new GatewayError(
-        'GW_LOOP_DETECTED',
-        `the request has passed this gateway before: an endpoint of server "${route.pool.server}" leads back here`,
-      )
-    }
-    switch (exchange.method) {
-      case 'POST':
-        return this.#post(visit)
-      case 'GET':
-      case 'DELETE':
-        this.#sessionVerb(visit, exchange.method)
-        return
-      default:
-        throw new GatewayError(
-          'GW_METHOD_NOT_ALLOWED',
-          `expected POST, GET or DELETE, got ${exchange.method}`,
-        )
-    }
+  /** The id the client already has, when the endpoint repeats the session's; else a new one. */
+  sealFor(
+    { exchange, route, session }: RelayedCall,
+    sessionId: string,
+    from: EndpointStatus,
+  ): string {
+    const known = exchange.header(HEADER.sessionId)
+    if (known !== undefined && session?.sessionId === sessionId) return known
+    return this.#context.seal.seal(route.pool.server, { endpointKey: from.key, sessionId })
+  }
+
+  onStreamOpen({ route }: RelayedCall): void {
+    this.#context.onStreamOpen(route)
+  }
+
+  onRelayOver(relay: Relay, outcome: CallOutcome, error: GatewayError | undefined): void {
+    this.#relays.delete(relay)
+    if (relay.streams) this.#context.onStreamClose(relay.call.route)
+    this.#report(relay.call, relay.call.inbound, outcome, error)
+  }
+
+  #fail(visit: Visit, thrown: unknown): void {
+    const error = toGatewayError(thrown)
+    if (!visit.exchange.answer.started) answerError(visit.exchange, error)
+    this.#report(visit, undefined, 'failed', error)
+  }
+
+  #report(
+    { exchange, route, startedMs }: Visit,
+    inbound: Inbound | undefined,
+    outcome: CallOutcome,
+    error: GatewayError | undefined,
+  ): void {
+    const durationMs = this.clock.monotonicMs() - startedMs
+    this.#context.onOver({ exchange, route, inbound, outcome, error, durationMs })
+  }
+
+  #refuseLoop({ exchange, route }: Visit): void {
+    const via = exchange.header('via')
+    if (via === undefined || !hasPassed(via, this.#context.viaName)) return
+    throw new GatewayError(
+      'GW_LOOP_DETECTED',
+      `the request has passed this gateway before: an endpoint of server "${route.pool.server}" leads back here`,
+    )
   }
 
   async #post(visit: Visit): Promise<void> {
-    const { exchange, route } = visit
+    const { exchange } = visit
     checkMediaType(exchange)
-    const { limits } = this.#context
-    const body = await exchange.readBody(limits.maxBodyBytes)
-    const inbound = readInbound(exchange, body, limits)
-    const session = this.#sessionOf(exchange, route, inbound)
-    this.#forward(visit, {
-      method: 'POST',
-      body,
-      inbound,
-      session,
-      longLived: inbound.method === 'subscriptions/listen',
-    })
+    const body = await exchange.readBody(this.limits.maxBodyBytes)
+    const inbound = readInbound(exchange, body, this.limits)
+    const session = this.#sessionOf(visit, inbound)
+    const longLived = inbound.method === 'subscriptions/listen'
+    this.#forward('POST', body, { ...visit, inbound, session, longLived })
   }
 
   /** GET opens a session's event stream, DELETE ends the session: both are of the legacy era. */
-  #sessionVerb(visit: Visit, method: 'GET' | 'DELETE'): void {
-    const session = this.#sessionOf(visit.exchange, visit.route, undefined)
-    this.#forward(visit, {
-      method,
-      body: undefined,
-      inbound: undefined,
-      session,
-      longLived: method === 'GET',
-    })
+  #sessionVerb(visit: Visit): void {
+    const { method } = visit.exchange
+    if (method !== 'GET' && method !== 'DELETE') {
+      throw new GatewayError('GW_METHOD_NOT_ALLOWED', `expected POST, GET or DELETE, got ${method}`)
+    }
+    const session = this.#sessionOf(visit, undefined)
+    const longLived = method === 'GET'
+    this.#forward(method, undefined, { ...visit, inbound: undefined, session, longLived })
   }
 
-  #forward(visit: Visit, call: OutboundCall): void {
-    const { exchange, route } = visit
-    const { session, ...rest } = call
-    if (call.longLived && this.#draining) {
+  #forward(method: UpstreamRequest['method'], body: Buffer | undefined, call: RelayedCall): void {
+    const { exchange, route, session, inbound, longLived } = call
+    if (longLived && this.#draining) {
       throw new GatewayError('GW_DRAINING', 'the gateway is stopping and opens no new streams')
     }
-    const request: UpstreamRequest = {
-      ...rest,
-      query: exchange.query,
-      headers: requestHeaders(exchange, this.#context.viaName, session?.sessionId),
-      sessionId: session?.sessionId,
-    }
-    const relay = this.#relay(visit, call)
+    const sessionId = session?.sessionId
+    const headers = requestHeaders(exchange, this.#context.viaName, sessionId)
+    const { query } = exchange
+    const relay = new Relay(this, call)
     this.#relays.add(relay)
-    relay.attach(route.pool.send(request, relay, session?.endpointKey))
-  }
-
-  #relay(visit: Visit, call: OutboundCall): Relay {
-    const { exchange, route } = visit
-    const { limits, clock, onStreamOpen, onStreamClose } = this.#context
-    const { inbound, session, longLived } = call
-    const relay: Relay = new Relay({
-      exchange,
-      inbound,
-      longLived,
-      limits,
-      clock,
-      seal: (sessionId, from) => this.#sealed(exchange, route, session, { sessionId, from }),
-      onStreamOpen: () => onStreamOpen(route),
-      onOver: (outcome, error, streamed) => {
-        this.#relays.delete(relay)
-        if (streamed) onStreamClose(route)
-        visit.onOver({ inbound, outcome, error })
-      },
-    })
-    return relay
-  }
-
-  /** The id the client already has, when the endpoint repeats the session's; else a new one. */
-  #sealed(
-    exchange: Exchange,
-    route: Route,
-    session: SealedSession | undefined,
-    issued: { readonly sessionId: string; readonly from: EndpointStatus },
-  ): string {
-    const known = exchange.header(HEADER.sessionId)
-    if (known !== undefined && session?.sessionId === issued.sessionId) return known
-    return this.#context.seal.seal(route.pool.server, {
-      endpointKey: issued.from.key,
-      sessionId: issued.sessionId,
-    })
+    relay.attach(
+      route.pool.send(
+        { method, query, headers, body, inbound, sessionId, longLived },
+        relay,
+        session?.endpointKey,
+      ),
+    )
   }
 
   /**
@@ -193,11 +171,7 @@ export class McpEndpoint {
    * @throws GatewayError GW_SESSION_NOT_FOUND: not ours, or its endpoint is gone and the session with it. The client
    * then initializes again (MCP 2025-11-25 transports §Session management), on an endpoint that is there.
    */
-  #sessionOf(
-    exchange: Exchange,
-    route: Route,
-    inbound: Inbound | undefined,
-  ): SealedSession | undefined {
+  #sessionOf({ exchange, route }: Visit, inbound: Inbound | undefined): SealedSession | undefined {
     const sealed = exchange.header(HEADER.sessionId)
     if (sealed === undefined) return undefined
     if (inbound?.era === 'modern' || inbound?.method === 'initialize') return undefined

@@ -108,8 +108,7 @@ export function answerHead(raw: RawHeaders): AnswerHead {
 }
 
 /** True when this gateway is already among those the request came through. */
-export function hasPassed(via: string | undefined, viaName: string): boolean {
-  if (via === undefined) return false
+export function hasPassed(via: string, viaName: string): boolean {
   return via.split(',').some((entry) => entry.trim().split(/\s+/)[1] === viaName)
 }
 

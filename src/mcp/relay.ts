@@ -5,10 +5,11 @@ import {
   type AnswerEnd,
   type Clock,
   type Exchange,
+  type LiveMember,
   type RawHeaders,
   type Timer,
 } from '../core/index.ts'
-import type { EndpointStatus, RoutedSink } from '../routing/index.ts'
+import type { EndpointStatus, Route, RoutedSink } from '../routing/index.ts'
 import type { UpstreamCall } from '../upstream/index.ts'
 import {
   encodeEvent,
@@ -20,85 +21,96 @@ import {
 import { answerError, errorJson } from './error-answer.ts'
 import { answerHead, type AnswerHead } from './forwarding.ts'
 import type { McpLimits } from './options.ts'
+import type { SealedSession } from './sessions.ts'
 
 export type CallOutcome = 'answered' | 'failed' | 'client-gone'
 
-export interface RelayContext {
+/** One call, as far as its answer needs to know it. */
+export interface RelayedCall {
   readonly exchange: Exchange
+  readonly route: Route
   /** Undefined for GET and DELETE. */
   readonly inbound: Inbound | undefined
+  /** The session that the client named. */
+  readonly session: SealedSession | undefined
+  /** GET event streams and subscriptions/listen: no end of their own. */
   readonly longLived: boolean
+  /** Monotonic time at which the exchange arrived. */
+  readonly startedMs: number
+}
+
+/** What a relay asks of whoever keeps the calls. */
+export interface RelayOwner {
   readonly limits: McpLimits
   readonly clock: Clock
   /** The id for the client in place of the endpoint's own. */
-  readonly seal: (sessionId: string, from: EndpointStatus) => string
-  readonly onStreamOpen: () => void
+  sealFor(call: RelayedCall, sessionId: string, from: EndpointStatus): string
+  onStreamOpen(call: RelayedCall): void
   /** Called once, when neither side has anything left to do. */
-  readonly onOver: (
-    outcome: CallOutcome,
-    error: GatewayError | undefined,
-    streamed: boolean,
-  ) => void
+  onRelayOver(relay: Relay, outcome: CallOutcome, error: GatewayError | undefined): void
 }
 
 const REDIRECT_FLOOR = 300
 const REDIRECT_CEILING = 399
 const NOT_MODIFIED = 304
 
-export class Relay implements RoutedSink {
-  readonly #context: RelayContext
-  #call: UpstreamCall | undefined
+export class Relay implements RoutedSink, LiveMember {
+  place = -1
+  readonly call: RelayedCall
+  readonly #owner: RelayOwner
+  #upstreamCall: UpstreamCall | undefined
   #position: EventStreamPosition | undefined
   #keepAlive: Timer | undefined
   #abandoned: Timer | undefined
   #sentSinceTick = false
   #over = false
 
-  constructor(context: RelayContext) {
-    this.#context = context
+  constructor(owner: RelayOwner, call: RelayedCall) {
+    this.#owner = owner
+    this.call = call
   }
 
   /** Ties the call to the client: from here on one's end is told to the other. */
   attach(call: UpstreamCall): void {
-    this.#call = call
-    const { answer } = this.#context.exchange
+    this.#upstreamCall = call
+    const { answer } = this.call.exchange
     answer.onDrain(() => call.resume())
     answer.onClose((end) => this.#onClientClose(end))
   }
 
-  /** A long-lived stream has no end of its own: a drain ends it where the client loses nothing. */
-  get isLongLived(): boolean {
-    return this.#context.longLived
+  /** True once an event stream was begun. */
+  get streams(): boolean {
+    return this.#position !== undefined
   }
 
   /** Ends an event stream in good order: the client sees a whole transfer and may come back elsewhere. */
   close(): void {
     if (this.#over) return
-    this.#call?.abort()
-    const { exchange } = this.#context
+    this.#upstreamCall?.abort()
+    const { exchange } = this.call
     if (exchange.answer.started) exchange.answer.end()
     else answerError(exchange, new GatewayError('GW_DRAINING', 'the gateway is stopping'))
     this.#finish('answered')
   }
 
   onHead(status: number, raw: RawHeaders, from: EndpointStatus): void {
-    const { exchange, seal } = this.#context
+    const { exchange } = this.call
     const refused = refuseHead(status)
     if (refused !== undefined) {
-      this.#call?.abort()
+      this.#upstreamCall?.abort()
       this.onFailure(refused)
       return
     }
     const head = answerHead(raw)
     if (head.sessionId !== undefined) {
-      head.headers.push('mcp-session-id', seal(head.sessionId, from))
+      head.headers.push('mcp-session-id', this.#owner.sealFor(this.call, head.sessionId, from))
     }
     if (isEventStream(head.contentType)) this.#openStream(head)
     exchange.answer.start(status, head.headers)
   }
 
   onData(chunk: Uint8Array): boolean {
-    const { answer } = this.#context.exchange
+    const { answer } = this.call.exchange
     // A legacy client that left: the call runs on, its answer has nowhere to go.
     if (answer.closed) return true
     if (this.#position !== undefined) {
@@ -109,13 +121,13 @@ export class Relay implements RoutedSink {
   }
 
   onEnd(trailers: RawHeaders): void {
-    this.#context.exchange.answer.end(undefined, answerHead(trailers).headers)
+    this.call.exchange.answer.end(undefined, answerHead(trailers).headers)
     this.#finish('answered')
   }
 
   onFailure(error: GatewayError): void {
     if (this.#over) return
-    const { exchange, inbound } = this.#context
+    const { exchange, inbound } = this.call
     if (!exchange.answer.started) answerError(exchange, error, inbound?.id)
     else this.#breakOff(error)
     this.#finish('failed', error)
@@ -126,7 +138,7 @@ export class Relay implements RoutedSink {
    * client learns why; unless the stream carries event ids, for then it can be resumed and the call is not lost.
    */
   #breakOff(error: GatewayError): void {
-    const { exchange, inbound } = this.#context
+    const { exchange, inbound } = this.call
     const id = inbound?.kind === 'request' ? inbound.id : undefined
     const isAnswerable = this.#position?.isBetweenEvents === true && !this.#position.carriesIds
     if (id !== undefined && isAnswerable) {
@@ -137,11 +149,12 @@ export class Relay implements RoutedSink {
   }
 
   #openStream(head: AnswerHead): void {
-    const { clock, limits, exchange, onStreamOpen } = this.#context
+    const { clock, limits } = this.#owner
+    const { exchange } = this.call
     this.#position = new EventStreamPosition()
     const hasBufferingHint = head.headers.some((it) => it.toLowerCase() === 'x-accel-buffering')
     if (!hasBufferingHint) head.headers.push('x-accel-buffering', 'no')
-    onStreamOpen()
+    this.#owner.onStreamOpen(this.call)
     // A comment inside a compressed stream would break it.
     if (head.isEncoded) return
     this.#keepAlive = clock.every(limits.keepAliveMs, () => {
@@ -158,7 +171,8 @@ export class Relay implements RoutedSink {
    */
   #onClientClose(end: AnswerEnd): void {
     if (this.#over || end === 'finished') return
-    const { inbound, clock, limits } = this.#context
+    const { clock, limits } = this.#owner
+    const { inbound } = this.call
     this.#keepAlive?.cancel()
     if (inbound === undefined || inbound.era === 'modern') {
       this.#giveUp()
@@ -166,11 +180,11 @@ export class Relay implements RoutedSink {
     }
     this.#abandoned = clock.after(limits.abandonedCallTimeoutMs, () => this.#giveUp())
     // What a slow client held back must flow again, or the connection to the endpoint stays paused for ever.
-    this.#call?.resume()
+    this.#upstreamCall?.resume()
   }
 
   #giveUp(): void {
-    this.#call?.abort()
+    this.#upstreamCall?.abort()
     this.#finish('client-gone')
   }
 
@@ -179,7 +193,7 @@ export class Relay implements RoutedSink {
     this.#over = true
     this.#keepAlive?.cancel()
     this.#abandoned?.cancel()
-    this.#context.onOver(outcome, error, this.#position !== undefined)
+    this.#owner.onRelayOver(this, outcome, error)
   }
 }
 

@@ -1,6 +1,7 @@
 // The only place that logs: one JSON line per event on stderr. Redaction is by allow-list: a field that is not declared
 // in LogFields is not a field, and an error is reduced to its codes and messages.
-import { destination, pino, type DestinationStream } from 'pino'
+import { pino, type DestinationStream } from 'pino'
+import { LineBatch } from './line-batch.ts'
 import type { LogOptions } from './options.ts'
 
 /** Every field a log line may have. None of them ever carries payload, credentials or header values. */
@@ -40,6 +41,8 @@ export interface Log {
   with(fields: LogFields): Log
   /** True when a line of this level would be written: lets the hot path skip building one. */
   isEnabled(level: LogOptions['level']): boolean
+  /** Writes what is held back. To be called before the process ends. */
+  flush(): Promise<void>
 }
 
 const LOGGABLE = new Set<string>([
@@ -87,20 +90,24 @@ export function describeError(thrown: unknown): string {
 
 function loggable(fields: LogFields): Record<string, unknown> {
   const line: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name in fields) {
+    const value = fields[name as keyof LogFields]
     if (!LOGGABLE.has(name) || value === undefined) continue
     line[name] = name === 'error' ? describeError(value) : value
   }
   return line
 }
 
+const STANDARD_ERROR = 2
+
 /** Builds the process's log. `sink` is for tests; by default lines go to stderr, so that stdout stays free for answers. */
 export function createLog(options: LogOptions, sink?: DestinationStream): Log {
+  const own = sink === undefined ? new LineBatch(STANDARD_ERROR) : undefined
   const logger = pino(
     { level: options.level, base: null, formatters: { level: (label) => ({ level: label }) } },
-    sink ?? destination({ dest: 2, sync: false, minLength: 0 }),
+    sink ?? own,
   )
-  return wrap(logger, {})
+  return wrap(logger, async () => own?.flush())
 }
 
 type PinoLike = Pick<
@@ -108,7 +115,7 @@ type PinoLike = Pick<
   'debug' | 'info' | 'warn' | 'error' | 'isLevelEnabled' | 'child'
 >
 
-function wrap(logger: PinoLike, bound: LogFields): Log {
+function wrap(logger: PinoLike, flush: () => Promise<void>): Log {
   const write = (level: LogOptions['level'], fields: LogFields, message: string): void => {
     if (logger.isLevelEnabled(level)) logger[level](loggable(fields), message)
   }
@@ -117,8 +124,9 @@ function wrap(logger: PinoLike, bound: LogFields): Log {
     info: (fields, message) => write('info', fields, message),
     warn: (fields, message) => write('warn', fields, message),
     error: (fields, message) => write('error', fields, message),
-    with: (fields) => wrap(logger.child(loggable(fields)), { ...bound, ...fields }),
+    with: (fields) => wrap(logger.child(loggable(fields)), flush),
     isEnabled: (level) => logger.isLevelEnabled(level),
+    flush,
   }
 }
 
@@ -130,4 +138,5 @@ export const silentLog: Log = {
   error: () => {},
   with: () => silentLog,
   isEnabled: () => false,
+  flush: async () => {},
 }

@@ -1,18 +1,19 @@
 // The gateway's metrics, all of them, in one registry. docs/reference/metrics.md is generated from this file's table.
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Tally } from './tally.ts'
 
 const DURATION_BUCKETS_SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60]
 
 /** The gateway's own metrics; names and labels are public. */
 export interface Metrics {
   readonly registry: Registry
-  readonly exchanges: Counter<'route' | 'status'>
+  readonly exchanges: Tally<'route', 'status'>
   readonly exchangeSeconds: Histogram<'route'>
   readonly refusals: Counter<'code'>
   readonly connections: Gauge<'listener'>
   readonly connectionsShed: Counter<'listener' | 'reason'>
   readonly slowReaders: Counter<'listener'>
-  readonly upstreamCalls: Counter<'server' | 'outcome'>
+  readonly upstreamCalls: Tally<'server', 'outcome'>
   readonly endpointHealthy: Gauge<'server' | 'endpoint'>
   readonly children: Gauge<'server'>
   readonly childExits: Counter<'server' | 'reason'>
@@ -27,11 +28,28 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   const registers = [registry]
   const counter = <T extends string>(name: string, help: string, labelNames: T[]) =>
     new Counter<T>({ name: `sallyport_${name}`, help, labelNames, registers })
+  const tally = <A extends string, B extends string>(
+    name: string,
+    help: string,
+    labels: [A, B],
+  ) => {
+    const counted = new Tally(labels)
+    void new Counter<A | B>({
+      name: `sallyport_${name}`,
+      help,
+      labelNames: labels,
+      registers,
+      collect() {
+        counted.report(this)
+      },
+    })
+    return counted
+  }
   const gauge = <T extends string>(name: string, help: string, labelNames: T[]) =>
     new Gauge<T>({ name: `sallyport_${name}`, help, labelNames, registers })
   return {
     registry,
-    exchanges: counter('exchanges_total', 'Requests answered, by route and status.', [
+    exchanges: tally('exchanges_total', 'Requests answered, by route and status.', [
       'route',
       'status',
     ]),
@@ -52,7 +70,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     slowReaders: counter('slow_readers_total', 'Connections cut because the client did not read.', [
       'listener',
     ]),
-    upstreamCalls: counter('upstream_calls_total', 'Calls to endpoints, by outcome.', [
+    upstreamCalls: tally('upstream_calls_total', 'Calls to endpoints, by outcome.', [
       'server',
       'outcome',
     ]),

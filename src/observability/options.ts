@@ -13,7 +13,7 @@ export const logSchema = section({
     .default('info')
     .describe('Least serious level that is written. Log lines are JSON on standard error.'),
   access: flag()
-    .default(true)
+    .default(false)
     .describe(
       'One line per exchange, at level `info`; with a higher `log.level` none are written.',
     ),

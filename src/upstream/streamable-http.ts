@@ -3,7 +3,7 @@
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { Pool, type Dispatcher } from 'undici'
-import { GatewayError, type RawHeaders } from '../core/index.ts'
+import { GatewayError, LiveSet, type LiveMember, type RawHeaders } from '../core/index.ts'
 import type { HttpEndpointOptions } from './options.ts'
 import type { AnswerSink, Upstream, UpstreamCall, UpstreamRequest } from './upstream.ts'
 
@@ -20,7 +20,7 @@ class StreamableHttpUpstream implements Upstream {
   // Streams that stay open for hours must not starve calls of connections, so each kind has its own.
   readonly #calls: Pool
   readonly #streams: Pool
-  readonly #open = new Set<HttpCall>()
+  readonly #open = new LiveSet<HttpCall>()
   #callCount = 0
   #streamCount = 0
 
@@ -43,7 +43,7 @@ class StreamableHttpUpstream implements Upstream {
 
   /** Calls under way are the drain's business; by now they are over or to be cut. */
   async stop(): Promise<void> {
-    for (const call of this.#open) call.cut()
+    for (const call of this.#open.snapshot()) call.cut()
     await Promise.all([this.#calls.destroy(), this.#streams.destroy()])
   }
 
@@ -123,7 +123,8 @@ function joinQuery(own: string, client: string): string {
 }
 
 /** One request at the endpoint. Ends exactly once: answered, failed, or given up. */
-class HttpCall implements UpstreamCall, Dispatcher.DispatchHandler {
+class HttpCall implements UpstreamCall, LiveMember, Dispatcher.DispatchHandler {
+  place = -1
   readonly #sink: AnswerSink
   readonly #onGone: (call: HttpCall) => void
   #controller: Dispatcher.DispatchController | undefined

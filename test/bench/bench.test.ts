@@ -16,7 +16,7 @@ import { renderPage } from '../../bench/page.ts'
 import { BUDGET_CELL, fullPlan, quickPlan, type Cell, type Plan } from '../../bench/plan.ts'
 import { processorSeconds } from '../../bench/processor-time.ts'
 import { measureRounds, type Rig, type Sample } from '../../bench/rounds.ts'
-import { judgeBudget, summarise } from '../../bench/summary.ts'
+import { foreignShare, judgeBudget, summarise } from '../../bench/summary.ts'
 import { freePorts } from '../../bench/target/free-ports.ts'
 import type { Target, TargetName } from '../../bench/target/target.ts'
 import { startHttpServer, until } from '../support/servers.ts'
@@ -24,7 +24,15 @@ import { startHttpServer, until } from '../support/servers.ts'
 const small: CallShape = { era: 'modern', bodyBytes: 1_024, answer: 'json' }
 
 const load = (destination: Destination, shape: CallShape, connections = 2): Promise<LoadResult> =>
-  runLoad({ destination, shape, connections, warmUpMs: 5, measureMs: 20, pids: [process.pid] })
+  runLoad({
+    destination,
+    shape,
+    connections,
+    warmUpMs: 5,
+    measureMs: 20,
+    pids: [process.pid],
+    companionPids: [],
+  })
 
 /** A backend behind the plain Node proxy, both in this process. */
 async function startProxiedBackend() {
@@ -151,12 +159,12 @@ describe('the backend', () => {
   const legacy = { 'content-type': 'application/json', 'mcp-protocol-version': '2025-11-25' }
 
   it.each([
-    ['200 a whole call', 200, headers],
-    ['400 one without its version', 400, { ...headers, 'mcp-protocol-version': undefined }],
-    ['400 one without its method header', 400, { ...headers, 'mcp-method': undefined }],
-    ['404 one outside a session', 404, legacy],
-    ['404 one in a session nobody began', 404, { ...legacy, 'mcp-session-id': 'x' }],
-  ])('answers %s', async (_, status, given) => {
+    ['a whole call', 200, headers],
+    ['a call without its version', 400, { ...headers, 'mcp-protocol-version': undefined }],
+    ['a call without its method header', 400, { ...headers, 'mcp-method': undefined }],
+    ['a call outside a session', 404, legacy],
+    ['a call in a session nobody began', 404, { ...legacy, 'mcp-session-id': 'x' }],
+  ])('answers %s with %i', async (_, status, given) => {
     const { backend } = await startProxiedBackend()
     const sent = Object.entries(given).filter(([, value]) => value !== undefined)
     const answer = await fetch(`http://127.0.0.1:${backend.ports.http}/mcp`, {
@@ -200,6 +208,23 @@ describe('the answer reader', () => {
   })
 })
 
+const budgetCell = fullPlan().cells.find(({ key }) => key === BUDGET_CELL) as Cell
+
+const sample = (target: TargetName, round: number, micros: number): Sample => ({
+  cell: budgetCell,
+  target,
+  round,
+  result: {
+    calls: 1_000,
+    totalCalls: 1_200,
+    seconds: 0.5,
+    processorSeconds: micros / 1_000,
+    foreignSeconds: 0.1,
+    latencyP50Ms: 1,
+    latencyP99Ms: 2,
+  },
+})
+
 describe('the figures', () => {
   it.each([
     [[3], 3],
@@ -238,6 +263,10 @@ describe('the figures', () => {
     expect(ratioSpread(slow, new Map())).toBeUndefined()
   })
 
+  it('say what share of the machine other programs took', () => {
+    expect(foreignShare([sample('direct', 1, 100), sample('nginx', 1, 100)], 2)).toBeCloseTo(0.1)
+  })
+
   it('have processor time from the kernel, growing while a process works', async () => {
     const before = processorSeconds([process.pid])
     const hasGrown = (): boolean => processorSeconds([process.pid]) > before
@@ -246,27 +275,12 @@ describe('the figures', () => {
   })
 })
 
-const budgetCell = fullPlan().cells.find(({ key }) => key === BUDGET_CELL) as Cell
-
-const sample = (target: TargetName, round: number, micros: number): Sample => ({
-  cell: budgetCell,
-  target,
-  round,
-  result: {
-    calls: 1_000,
-    totalCalls: 1_200,
-    seconds: 0.5,
-    processorSeconds: micros / 1_000,
-    latencyP50Ms: 1,
-    latencyP99Ms: 2,
-  },
-})
-
 describe('the budget', () => {
   const judge = (...micros: number[]) =>
     judgeBudget(
       summarise(
         micros.flatMap((it, at) => [sample('node-proxy', at, 100), sample('sallyport', at, it)]),
+        [budgetCell],
       ),
     )
 
@@ -283,8 +297,8 @@ describe('the budget', () => {
 
   it('is not met when the gateway or the yardstick was not measured', () => {
     expect(judgeBudget([]).isMet).toBe(false)
-    expect(judgeBudget(summarise([sample('node-proxy', 1, 100)])).isMet).toBe(false)
-    expect(judgeBudget(summarise([sample('sallyport', 1, 100)])).isMet).toBe(false)
+    expect(judgeBudget(summarise([sample('node-proxy', 1, 100)], [budgetCell])).isMet).toBe(false)
+    expect(judgeBudget(summarise([sample('sallyport', 1, 100)], [budgetCell])).isMet).toBe(false)
   })
 })
 
@@ -300,6 +314,7 @@ describe('the rounds', () => {
     return {
       targets,
       ca: '',
+      companionPids: [],
       onProgress: () => {},
       backendCallCount: async () => callCount,
       load: async () => {
@@ -358,7 +373,10 @@ describe('the plan', () => {
 
 describe('the page', () => {
   const render = (nginx: string | undefined): string => {
-    const cells = summarise([sample('node-proxy', 1, 100), sample('sallyport', 1, 125)])
+    const cells = summarise(
+      [sample('node-proxy', 1, 100), sample('sallyport', 1, 125)],
+      [budgetCell],
+    )
     return renderPage({
       machine: {
         processor: 'A Processor',
@@ -366,13 +384,14 @@ describe('the page', () => {
         node: 'v24.0.0',
         undici: '8.0.0',
         nginx,
-        sallyport: 'Sallyport 0.1.0',
+        sallyport: '0.1.0',
         isPinned: true,
       },
       plan: fullPlan(),
       cells,
       life: [],
       verdict: judgeBudget(cells),
+      foreignShare: 0.07,
       config: 'listeners: []',
     })
   }

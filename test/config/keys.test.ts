@@ -186,10 +186,10 @@ const cases: readonly KeyCase[] = [
   {
     key: 'log.access',
     path: ['log', 'access'],
-    written: false,
+    written: true,
     read: (options) => options.log.access,
-    absent: true,
-    set: false,
+    absent: false,
+    set: true,
   },
   {
     key: 'state_dir',

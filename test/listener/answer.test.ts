@@ -113,7 +113,7 @@ describe('an answer', () => {
     })
     const connection = await openRaw(target)
     connection.send(get(fields))
-    const bytes = await connection.until((received) => /\r\n0\r\n[^]*\r\n\r\n$/.test(received))
+    const bytes = await connection.until((received) => /\r\n0\r\n(?:[^]*\r\n)?\r\n$/.test(received))
     expect(bytes.includes('X-End: 1')).toBe(isExpected)
   })
 
@@ -267,9 +267,9 @@ describe('an exchange', () => {
       remoteAddress: '127.0.0.1',
       authority: 'localhost',
     })
-    expect(exchange?.rawHeaders).toEqual([
-      ...['Host', 'localhost', 'X-One', '1', 'x-one', '2', 'Cookie', 'a', 'Cookie', 'b'],
-    ])
+    expect(exchange?.rawHeaders).toEqual(
+      'Host localhost X-One 1 x-one 2 Cookie a Cookie b'.split(' '),
+    )
     expect(exchange?.header('x-one')).toBe('1, 2')
     expect(exchange?.header('cookie')).toBe('a; b')
     expect(exchange?.header('x-two')).toBeUndefined()

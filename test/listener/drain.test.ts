@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { silentLog, createMetrics } from '../../src/observability/index.ts'
 import { systemClock, type Exchange } from '../../src/core/index.ts'
 import { createListener } from '../../src/listener/index.ts'
+import { issueCert } from '../support/certificates.ts'
 import { openRaw, rawHttp } from '../support/raw-http.ts'
 import { until } from '../support/servers.ts'
 import { openHttp2, request } from './http2-client.ts'
@@ -61,6 +62,20 @@ describe.each(['tcp', 'tls'])('stopping over %s', (over) => {
     await stopped
   })
 
+  it('brings home an answer that has just ended', async () => {
+    const { listener, target } = await startListener({
+      tls,
+      onExchange: (exchange) => {
+        answerText(exchange, 'a'.repeat(50_000))
+        void listener.stop(LONG_MS)
+      },
+    })
+    const connection = await openRaw(target)
+    connection.send(GET)
+    expect((await connection.answer())?.body).toHaveLength(50_000)
+    await connection.closed
+  })
+
   it('answers 503 to a request that was on its way', async () => {
     const { listener, target, open } = await startHolding(tls)
     const connection = await openRaw(target)
@@ -100,6 +115,7 @@ describe.each(['tcp', 'tls'])('stopping over %s', (over) => {
     await listener.stop(0)
     await first
     await connection.closed
+    expect(await connection.answer()).toBeUndefined()
   })
 })
 
@@ -145,6 +161,8 @@ describe('stopping in the handshake', () => {
     await until(async () => (await count('connections')) === 1, 'the connection')
     await listener.stop(LONG_MS)
     await connection.closed
+    await until(async () => (await count('connections')) === 0, 'no connection')
+    expect(await count('connectionsShed', { reason: 'handshake_timeout' })).toBe(0)
   })
 })
 
@@ -181,6 +199,18 @@ describe('a listener that could not start', () => {
     )
     await expect(listener.start()).rejects.toMatchObject({ code: 'EADDRINUSE' })
     await listener.stop(LONG_MS)
+  })
+
+  it('can be stopped while it starts', async () => {
+    const metrics = createMetrics()
+    const listener = createListener(
+      { name: 'soon', host: '127.0.0.1', port: 0, tls: issueCert(), http2: true, limits: LIMITS },
+      { ...context, metrics },
+    )
+    const started = listener.start()
+    await listener.stop(LONG_MS)
+    await started
+    expect(await rawHttp({ port: listener.address.port }, GET)).toBeUndefined()
   })
 
   it('can be stopped before it was started, and twice', async () => {

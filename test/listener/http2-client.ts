@@ -46,7 +46,7 @@ export function collect(stream: ClientHttp2Stream): Promise<Http2Answer> {
   stream.on('error', () => {})
   return new Promise((resolve) => {
     stream.once('close', () => {
-      const status = headers[':status'] ?? 0
+      const status = Number(headers[':status'] ?? 0)
       resolve({ status, headers, body, trailers, resetCode: stream.rstCode ?? 0 })
     })
   })

@@ -206,6 +206,27 @@ describe('an answer', () => {
     expect(good.body).toBe('good')
   })
 
+  it.each([
+    ['in one go', [], 'body'],
+    ['after pieces', ['bo'], 'dy'],
+    ['without content', [], undefined],
+  ])('that went out %s is finished', async (_, pieces, last) => {
+    const ends: string[] = []
+    const server = await startListener({
+      tls: true,
+      onExchange: ({ answer }) => {
+        answer.onClose((end) => ends.push(end))
+        answer.start(200, [])
+        for (const piece of pieces) answer.write(Buffer.from(piece))
+        answer.end(last === undefined ? undefined : Buffer.from(last))
+      },
+    })
+    const answer = await request(openHttp2(server), { ':path': '/' })
+    expect(answer).toMatchObject({ body: last === undefined ? '' : 'body', resetCode: 0 })
+    await until(() => ends.length === 1, 'the end')
+    expect(ends).toEqual(['finished'])
+  })
+
   it('to a client that left is over', async () => {
     const ends: string[] = []
     const server = await startListener({

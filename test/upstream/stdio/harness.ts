@@ -31,6 +31,7 @@ export function recordingLog(): {
       error: at('error'),
       with: (fields) => bind({ ...bound, ...fields }),
       isEnabled: () => true,
+      flush: async () => {},
     }
   }
   return { log: bind({}), lines }
