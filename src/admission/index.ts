@@ -1,3 +1,2 @@
 // Who may come in.
 export { HostOriginCheck, isLoopback, type HostOriginContext } from './host-origin.ts'
-export type { HostOriginOptions } from './options.ts'

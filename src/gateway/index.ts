@@ -4,6 +4,5 @@ export {
   type Gateway,
   type GatewayDependencies,
 } from './gateway.ts'
-export { HEALTH_PATHS } from './health.ts'
-export type { AdminOptions, GatewayListenerOptions, GatewayOptions } from './options.ts'
-export { probeEndpoints, type EndpointLook } from './probe.ts'
+export type { GatewayListenerOptions, GatewayOptions } from './options.ts'
+export { probeEndpoints } from './probe.ts'

@@ -9,7 +9,7 @@ const FILE = 'session.key'
 const KEY_BYTES = 32
 
 /** The kept key cannot be used. The message names the file and the mend, never its content. */
-export class SessionKeyError extends Error {
+class SessionKeyError extends Error {
   override readonly name = 'SessionKeyError'
   readonly code = 'SESSION_KEY'
 }

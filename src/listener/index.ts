@@ -2,7 +2,5 @@
 export {
   createListener,
   type Listener,
-  type ListenerAddress,
-  type ListenerContext,
 } from './listener.ts'
-export type { ListenerOptions, ServerTlsOptions, SocketLimits } from './options.ts'
+export type { SocketLimits } from './options.ts'

@@ -56,15 +56,18 @@ export class LineBatch {
     if (this.#writing !== undefined || this.#lines === '') return
     const bytes = Buffer.from(this.#lines)
     this.#lines = ''
-    this.#writing = new Promise((resolve) => this.#writeAll(bytes, resolve)).then(() => {
-      this.#writing = undefined
-      if (this.#lines.length >= BATCH_CHARS) this.#send()
-    })
+    this.#writing = this.#writeAndGoOn(bytes)
   }
 
-  #writeAll(bytes: Buffer, onOver: (value: unknown) => void): void {
+  async #writeAndGoOn(bytes: Buffer): Promise<void> {
+    await new Promise<void>((resolve) => this.#writeAll(bytes, resolve))
+    this.#writing = undefined
+    if (this.#lines.length >= BATCH_CHARS) this.#send()
+  }
+
+  #writeAll(bytes: Buffer, onOver: () => void): void {
     write(this.#fd, bytes, (error, written) => {
-      if (error !== null || written >= bytes.length) onOver(undefined)
+      if (error !== null || written >= bytes.length) onOver()
       else this.#writeAll(bytes.subarray(written), onOver)
     })
   }

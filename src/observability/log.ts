@@ -74,7 +74,7 @@ const LOGGABLE = new Set<string>([
 const MAX_CAUSES = 5
 
 /** The error as one line: `code message ← code message …`, outermost first. No stack: a peer may have shaped the text. */
-export function describeError(thrown: unknown): string {
+function describeError(thrown: unknown): string {
   const parts: string[] = []
   for (let at = thrown; at !== undefined && parts.length < MAX_CAUSES; ) {
     if (!(at instanceof Error)) {

@@ -1,6 +1,6 @@
 // Which server, which endpoint.
-export type { HealthCheckOptions, RouteOptions, ServerOptions } from './options.ts'
-export { EndpointPool, type PoolContext, type PoolMember } from './pool.ts'
+export type { ServerOptions } from './options.ts'
+export { EndpointPool, type PoolMember } from './pool.ts'
 export {
   createRouter,
   type EndpointStatus,

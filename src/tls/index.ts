@@ -1,2 +1,2 @@
 // Everything about TLS that is not speaking HTTP over it: contexts from files.
-export { loadServerContext, TlsMaterialError, type ServerContext } from './server-context.ts'
+export { loadServerContext, type ServerContext } from './server-context.ts'

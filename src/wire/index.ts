@@ -16,13 +16,12 @@ export {
   type JsonLimits,
   type MessageKind,
 } from './json-rpc.ts'
-export { LineSplitter, type LineOptions } from './line.ts'
+export { LineSplitter } from './line.ts'
 export {
   jsonItems,
   jsonValue,
   replaceJsonValues,
   singleLine,
-  type JsonPath,
   type Replacement,
 } from './lossless.ts'
 export {

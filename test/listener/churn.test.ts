@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { openRaw } from '../support/raw-http.ts'
 import { until } from '../support/servers.ts'
 import { openHttp2, request } from './http2-client.ts'
+import { FLAG, FRAME, headerBlock, openRawHttp2, requestFields } from './raw-http2.ts'
 import { startListener } from './start-listener.ts'
 
 const GET = 'GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n'
@@ -56,9 +57,12 @@ describe('after connections that', () => {
       const session = openHttp2(server)
       const streams = [1, 2, 3].map(() => request(session, { ':path': '/' }))
       await new Promise((resolve) => session.once('connect', resolve))
-      if (round % 2 === 0) session.destroy()
-      else session.socket.destroy()
+      session.destroy()
       await Promise.all(streams)
+      // And without a word of HTTP/2.
+      const client = await openRawHttp2(server)
+      client.send(FRAME.headers, FLAG.endHeaders, 1, headerBlock(requestFields('POST')))
+      client.socket.destroy()
     }
     await until(async () => (await server.count('connections')) === 0, 'no connection')
     await until(() => server.exchanges.every(({ answer }) => answer.closed), 'every answer over')

@@ -1,9 +1,8 @@
 // Certificates for tests, made with the openssl command: independent of the code that makes them in the product.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { temporaryFolder } from './temporary-folder.ts'
 
 export interface TestCertificate {
   readonly certFile: string
@@ -29,8 +28,7 @@ export const VALID_DAYS = 2
 /** Makes a self-signed certificate and its key in a folder that goes with the test. */
 export function issueCert(options: TestCertificateOptions = {}): TestCertificate {
   const { subjectAltName = 'DNS:localhost,IP:127.0.0.1', key = 'ec' } = options
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-test-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = temporaryFolder()
   const [certFile, keyFile] = [join(folder, 'server.crt'), join(folder, 'server.key')]
   const subject = ['-subj', '/CN=test', '-addext', `subjectAltName=${subjectAltName}`]
   const output = ['-keyout', keyFile, '-out', certFile, '-days', String(VALID_DAYS)]

@@ -1,8 +1,8 @@
 // Messages of both eras as a careful client writes them.
 import { META } from '../../src/wire/index.ts'
 
-export const MODERN = '2026-07-28'
-export const LEGACY = '2025-11-25'
+const MODERN = '2026-07-28'
+const LEGACY = '2025-11-25'
 
 export interface PostedMessage {
   readonly method: 'POST'
