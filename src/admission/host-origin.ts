@@ -11,6 +11,9 @@ export interface HostOriginContext extends HostOriginOptions {
   readonly certificateHosts: readonly string[]
 }
 
+/** Authorities remembered as our own; a client uses one or two, and only ours are kept, so others cannot fill it. */
+const MAX_REMEMBERED = 64
+
 const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '::1']
 
 /** True for an address that only this machine can reach. */
@@ -22,6 +25,7 @@ export class HostOriginCheck {
   readonly #hosts: ReadonlySet<string>
   readonly #wildcards: readonly string[]
   readonly #origins: ReadonlySet<string>
+  readonly #ownAuthorities = new Set<string>()
 
   constructor(context: HostOriginContext) {
     const own = isLoopback(context.boundHost) ? [...LOOPBACK_HOSTS, context.boundHost] : []
@@ -33,7 +37,7 @@ export class HostOriginCheck {
 
   /** The refusal, or undefined when the exchange may go on. */
   refuse(exchange: Pick<Exchange, 'authority' | 'header'>): GatewayError | undefined {
-    if (!this.#isOwnHost(hostOf(exchange.authority))) {
+    if (!this.#isOwnAuthority(exchange.authority)) {
       return new GatewayError(
         'GW_HOST_NOT_ALLOWED',
         'Host: expected a name of this gateway (listeners[].allowed_hosts)',
@@ -45,6 +49,13 @@ export class HostOriginCheck {
       'GW_ORIGIN_NOT_ALLOWED',
       'Origin: expected this gateway’s own or a trusted one (listeners[].allowed_origins)',
     )
+  }
+
+  #isOwnAuthority(authority: string): boolean {
+    if (this.#ownAuthorities.has(authority)) return true
+    if (!this.#isOwnHost(hostOf(authority))) return false
+    if (this.#ownAuthorities.size < MAX_REMEMBERED) this.#ownAuthorities.add(authority)
+    return true
   }
 
   #isOwnHost(host: string): boolean {

@@ -342,10 +342,19 @@ describe('the rounds', () => {
 })
 
 describe('the plan', () => {
-  const measuringSeconds = ({ cells, warmUpMs, measureMs, idleMs }: Plan): number =>
-    cells.reduce((sum, { rounds, targets }) => sum + rounds * targets.length, 0) *
-      ((warmUpMs + measureMs) / 1_000) +
-    idleMs / 1_000
+  const measuringSeconds = ({
+    cells,
+    firstWarmUpMs,
+    warmUpMs,
+    measureMs,
+    idleMs,
+  }: Plan): number => {
+    const targets = new Set(cells.flatMap((cell) => cell.targets)).size
+    const measurements = cells.reduce((sum, cell) => sum + cell.rounds * cell.targets.length, 0)
+    const protocols = new Set(cells.map(({ protocol }) => protocol)).size
+    const warmUps = (targets - 1) * (1 + (protocols - 1) / 3)
+    return (warmUps * firstWarmUpMs + measurements * (warmUpMs + measureMs) + idleMs) / 1_000
+  }
 
   it('covers both eras, HTTP and HTTPS, both sizes, one and 32 connections', () => {
     const keys = fullPlan().cells.map(({ key }) => key)

@@ -1,4 +1,5 @@
 // The budgets of a connection over HTTP/1.1: each is reached once, with a small value.
+import type { TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Exchange } from '../../src/core/index.ts'
 import { MAX_WAITING_REFUSALS } from '../../src/listener/connection-gate.ts'
@@ -129,6 +130,18 @@ describe('the handshake timeout', () => {
     expect(await rawHttp({ port }, GET)).toBeUndefined()
     expect(await count('connectionsShed', { reason: 'handshake_failed' })).toBe(1)
     expect(refusals).toEqual([])
+  })
+})
+
+describe('renegotiation', () => {
+  it('ends the connection of the client that wants it, and nothing else', async () => {
+    const { target, count } = await startListener({ tls: true })
+    const connection = await openRaw({ ...target, tls: { ...target.tls, maxVersion: 'TLSv1.2' } })
+    const socket = connection.socket as TLSSocket
+    socket.renegotiate({}, () => {})
+    await connection.closed
+    await until(async () => (await count('connections')) === 0, 'no connection')
+    expect((await rawHttp(target, GET))?.status).toBe(200)
   })
 })
 

@@ -24,6 +24,7 @@ async function shake(certificate: TestCertificate, options: ConnectionOptions): 
   const context = await load(certificate)
   const server = createServer(context.options)
   server.on('tlsClientError', () => {})
+  server.on('secureConnection', (socket) => socket.on('error', () => {}))
   onTestFinished(() => void server.close())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -37,7 +38,7 @@ async function shake(certificate: TestCertificate, options: ConnectionOptions): 
     })
     onTestFinished(() => void socket.destroy())
     socket.once('secureConnect', () => resolve({ socket, error: undefined }))
-    socket.once('error', (error: NodeJS.ErrnoException) =>
+    socket.on('error', (error: NodeJS.ErrnoException) =>
       resolve({ socket: undefined, error: error.code }),
     )
   })

@@ -1,0 +1,114 @@
+// What is measured: the cells of the matrix, and how long and how often each.
+import type { AnswerForm, CallShape, Era } from './call.ts'
+import type { Destination } from './load/channel.ts'
+import type { TargetName } from './target/target.ts'
+
+/** One combination of everything that is varied. */
+export interface Cell extends CallShape {
+  /** Unique, and what `--only` is compared with. */
+  readonly key: string
+  readonly protocol: Destination['protocol']
+  readonly connections: number
+  readonly rounds: number
+  readonly targets: readonly TargetName[]
+}
+
+export interface Plan {
+  readonly cells: readonly Cell[]
+  /** Before anything is measured, so that every target runs compiled code. */
+  readonly firstWarmUpMs: number
+  /** Before each measured period. */
+  readonly warmUpMs: number
+  readonly measureMs: number
+  /** Starts of each target, timed to the first answered call. */
+  readonly starts: number
+  readonly idleMs: number
+}
+
+export const YARDSTICK: TargetName = 'node-proxy'
+/** The cell that the budget is about. */
+export const BUDGET_CELL = 'modern-http-1k-32'
+
+const KIB = 1024
+const COMPARED: readonly TargetName[] = ['direct', YARDSTICK, 'nginx', 'sallyport']
+const WITH_ACCESS_LOG: readonly TargetName[] = [...COMPARED, 'sallyport, access log']
+
+interface CellOrder {
+  readonly era: Era
+  readonly protocol: Destination['protocol']
+  readonly kib: number
+  readonly connections: number
+  readonly rounds: number
+  readonly answer?: AnswerForm
+  readonly targets?: readonly TargetName[]
+}
+
+function cell(order: CellOrder): Cell {
+  const { era, protocol, kib, connections, rounds, answer = 'json', targets = COMPARED } = order
+  const suffix = answer === 'json' ? '' : '-stream'
+  const key = `${era}-${protocol}-${kib}k-${connections}${suffix}`
+  return {
+    key,
+    era,
+    protocol,
+    bodyBytes: kib * KIB,
+    connections,
+    answer,
+    rounds,
+    targets,
+  }
+}
+
+function matrix(rounds: number): Cell[] {
+  const cells: Cell[] = []
+  for (const protocol of ['http', 'https'] as const) {
+    for (const era of ['modern', 'legacy'] as const) {
+      for (const kib of [1, 64]) {
+        for (const connections of [32, 1]) {
+          cells.push(cell({ era, protocol, kib, connections, rounds }))
+        }
+      }
+    }
+  }
+  return cells
+}
+
+/** More rounds for the cell that decides. */
+const BUDGET_ROUNDS = 9
+
+export function fullPlan(): Plan {
+  const rounds = 5
+  const extra = { era: 'modern', kib: 1, connections: 32, rounds } as const
+  const cells = [
+    ...matrix(rounds),
+    cell({ ...extra, protocol: 'http', answer: 'event-stream' }),
+    cell({ ...extra, protocol: 'http2' }),
+  ]
+  return {
+    cells: cells.map((it) =>
+      it.key === BUDGET_CELL ? { ...it, rounds: BUDGET_ROUNDS, targets: WITH_ACCESS_LOG } : it,
+    ),
+    firstWarmUpMs: 5_000,
+    warmUpMs: 200,
+    measureMs: 800,
+    starts: 5,
+    idleMs: 5_000,
+  }
+}
+
+/** Under half a minute: enough to see a change, not enough to publish. */
+export function quickPlan(): Plan {
+  const order = { kib: 1, connections: 32, rounds: 3 } as const
+  return {
+    cells: [
+      cell({ ...order, era: 'modern', protocol: 'http' }),
+      cell({ ...order, era: 'legacy', protocol: 'http' }),
+      cell({ ...order, era: 'modern', protocol: 'https' }),
+    ],
+    firstWarmUpMs: 2_500,
+    warmUpMs: 80,
+    measureMs: 220,
+    starts: 1,
+    idleMs: 1_000,
+  }
+}

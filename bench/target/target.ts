@@ -1,0 +1,44 @@
+// What the bench measures: something that listens on three ports and consists of known processes.
+import type { ChildProcess } from 'node:child_process'
+import type { BackendPorts } from '../backend.ts'
+import type { CertificateFiles } from '../certificate.ts'
+import type { Children } from '../children.ts'
+
+export interface TargetPorts {
+  readonly http: number
+  /** TLS, asked for HTTP/1.1. */
+  readonly https: number
+  /** TLS, asked for HTTP/2. The same as `https` where one listener does both. */
+  readonly http2: number
+}
+
+export type TargetName = 'direct' | 'node-proxy' | 'nginx' | 'sallyport' | 'sallyport, access log'
+
+/** What a target is started with. */
+export interface TargetContext {
+  readonly children: Children
+  /** For what the target writes; gone with the run. */
+  readonly folder: string
+  readonly certificate: CertificateFiles
+  readonly backend: BackendPorts
+}
+
+/** A target as a recipe: it may be started more than once, on the same ports, one after the other. */
+export interface TargetRecipe {
+  readonly name: TargetName
+  readonly ports: TargetPorts
+  spawn(): ChildProcess
+  /** The processes whose time is the target's cost, once it answers. */
+  pids(child: ChildProcess): readonly number[]
+  /** Called between measurements: keeps what the target writes from filling the disk. */
+  tidy(): void
+  /** The end of what it logged, for when it does not start. */
+  lastWords(): string
+}
+
+export interface Target {
+  readonly name: TargetName
+  readonly ports: TargetPorts
+  readonly pids: readonly number[]
+  tidy(): void
+}
