@@ -120,7 +120,7 @@ class SocketListener implements Listener {
 
   async #bind(): Promise<void> {
     const { tls, http2, host, port } = this.#options
-    const context = tls && (await loadServerContext(tls, this.#context.clock.nowMs()))
+    const context = tls && loadServerContext(tls, this.#context.clock.nowMs())
     this.#certificateHosts = context?.hosts ?? []
     this.#front = new Front({ surroundings: this.#surroundings, tls: context, http2 })
     await new Promise<void>((resolve, reject) => {

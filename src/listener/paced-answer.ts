@@ -24,6 +24,8 @@ export abstract class PacedAnswer implements Answer, Behind {
   #end: AnswerEnd | undefined
   /** `ending`: end() was called, but pieces are still waiting; `ended`: the end was handed over too. */
   #phase: 'writing' | 'ending' | 'ended' = 'writing'
+  /** A piece was not taken, and `drained` has not come since. */
+  #isBehind = false
   /** Rest of a big chunk and what was written after it; holds more than one chunk only if a writer ignores `false`. */
   #queue: Uint8Array[] = []
   #trailers: RawHeaders | undefined
@@ -113,6 +115,7 @@ export abstract class PacedAnswer implements Answer, Behind {
   /** To be called by the subclass when the socket has taken everything. */
   protected drained(): void {
     if (this.closed) return
+    this.#isBehind = false
     this.#slowReaders.unwatch(this.#wait)
     if (!this.#pump()) return
     if (this.#phase === 'ending') this.#finish(undefined, this.#trailers)
@@ -148,7 +151,11 @@ export abstract class PacedAnswer implements Answer, Behind {
 
   #send(piece: Uint8Array): boolean {
     const isTaken = this.send(piece)
-    if (!isTaken) this.#slowReaders.watch(this.#wait)
+    // Whoever writes on regardless must not put the deadline off.
+    if (!isTaken && !this.#isBehind) {
+      this.#isBehind = true
+      this.#slowReaders.watch(this.#wait)
+    }
     return isTaken
   }
 

@@ -1,17 +1,9 @@
-// Certificate and key of a listener: read from their files, checked against each other, and turned into the TLS options
-// of a server. Anything wrong stops the start; there is no way from here to plain HTTP.
-import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+// The TLS options of a listener, from its certificate and key. Anything wrong with those stops the start; there is no way
+// from here to plain HTTP.
+import { constants, type X509Certificate } from 'node:crypto'
 import { SocketAddress, isIPv6 } from 'node:net'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { isNodeError } from '../core/index.ts'
-
-export interface CertificateFiles {
-  /** PEM file with the certificate, leaf first, followed by its chain. */
-  readonly certFile: string
-  /** PEM file with the private key. */
-  readonly keyFile: string
-}
+import { readMaterial, type CertificateFiles, type MaterialProblem } from './material.ts'
 
 export interface ServerContext {
   /** For `tls.createServer`; always the complete set, since Node resets what is left out when a context is replaced. */
@@ -26,8 +18,8 @@ export class TlsMaterialError extends Error {
   readonly code = 'TLS_MATERIAL'
   readonly file: string
 
-  constructor(file: string, complaint: string, cause?: unknown) {
-    super(`${file}: ${complaint}`, cause === undefined ? undefined : { cause })
+  constructor({ file, expected, got, mend }: MaterialProblem) {
+    super(`${file}: expected ${expected}, got ${got}; ${mend}`)
     this.file = file
   }
 }
@@ -53,16 +45,10 @@ const CLASSIC_GROUPS = ['X25519', 'P-256', 'P-384']
  *
  * @throws TlsMaterialError when one is missing, unreadable, not PEM, expired, or when they do not belong together.
  */
-export async function loadServerContext(
-  { certFile, keyFile }: CertificateFiles,
-  nowMs: number,
-): Promise<ServerContext> {
-  const [cert, key] = await Promise.all([
-    readPem(certFile, 'a certificate'),
-    readPem(keyFile, 'a private key'),
-  ])
-  const certificate = parseCertificate(certFile, cert, nowMs)
-  checkKey(keyFile, key, certificate, certFile)
+export function loadServerContext(files: CertificateFiles, nowMs: number): ServerContext {
+  const reading = readMaterial(files, nowMs)
+  if (!reading.ok) throw new TlsMaterialError(reading.problems[0] as MaterialProblem)
+  const { certPem: cert, keyPem: key, certificate } = reading.material
   const options: SecureContextOptions = {
     cert,
     key,
@@ -73,77 +59,7 @@ export async function loadServerContext(
     // A client could make the server redo the costly half of a handshake again and again (CVE-2011-1473).
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   }
-  try {
-    createSecureContext(options)
-  } catch (thrown) {
-    throw new TlsMaterialError(
-      certFile,
-      'OpenSSL refuses the certificate or its chain; issue it anew with a P-256 or RSA-2048 key and SHA-256',
-      thrown,
-    )
-  }
   return { options, hosts: hostsOf(certificate) }
-}
-
-async function readPem(file: string, what: string): Promise<string> {
-  try {
-    return await readFile(file, 'latin1')
-  } catch (thrown) {
-    if (isNodeError(thrown, 'ENOENT')) {
-      throw new TlsMaterialError(file, `expected ${what}, found no file; correct the path`, thrown)
-    }
-    if (isNodeError(thrown, 'EACCES')) {
-      throw new TlsMaterialError(
-        file,
-        `expected ${what}, may not read it; allow this user to`,
-        thrown,
-      )
-    }
-    throw new TlsMaterialError(file, `expected ${what}, cannot read it`, thrown)
-  }
-}
-
-function parseCertificate(file: string, pem: string, nowMs: number): X509Certificate {
-  let certificate: X509Certificate
-  try {
-    if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error('no certificate in PEM')
-    certificate = new X509Certificate(pem)
-  } catch (thrown) {
-    throw new TlsMaterialError(
-      file,
-      'expected a certificate in PEM ("-----BEGIN CERTIFICATE-----"); convert DER with openssl x509 -inform der',
-      thrown,
-    )
-  }
-  if (Date.parse(certificate.validTo) <= nowMs) {
-    throw new TlsMaterialError(file, `the certificate expired on ${certificate.validTo}; renew it`)
-  }
-  return certificate
-}
-
-// eslint-disable-next-line max-params -- both files are named in the complaints.
-function checkKey(
-  keyFile: string,
-  pem: string,
-  certificate: X509Certificate,
-  certFile: string,
-): void {
-  let key
-  try {
-    key = createPrivateKey(pem)
-  } catch (thrown) {
-    throw new TlsMaterialError(
-      keyFile,
-      'expected a private key in PEM, not encrypted; decrypt it with openssl pkey',
-      thrown,
-    )
-  }
-  if (!certificate.checkPrivateKey(key)) {
-    throw new TlsMaterialError(
-      keyFile,
-      `the key does not belong to the certificate in ${certFile}; give the pair that was issued together`,
-    )
-  }
 }
 
 /** The post-quantum hybrid first where the runtime's OpenSSL has it; naming an unknown group would fail the start. */

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { makeAuthority } from '../../src/certs/index.ts'
-import { describeReadFailure } from '../../src/config/tls-files.ts'
+import { describeReadFailure } from '../../src/tls/index.ts'
 import { systemClock } from '../../src/core/index.ts'
 import { HEALTH_PATHS } from '../../src/gateway/health.ts'
 import { changed, faultLines, faultsOf, makePair, MINIMAL, tempFolder } from './config-file.ts'
@@ -137,7 +137,7 @@ describe('tls files', () => {
     makePair(folder, 'b')
     expect(faultLines(text, {}, folder)).toEqual([])
     expect(faultLines(text.replace('a.key', 'b.key'), {}, folder)).toEqual([
-      'sallyport.yaml:5:17: listeners[0].tls.key_file: expected the private key of the certificate in a.crt, got the key of another certificate; name the files of one pair',
+      `sallyport.yaml:5:17: listeners[0].tls.key_file: expected the private key of the certificate in ${folder}/a.crt, got the key of another certificate; name the files of one pair`,
     ])
   })
 

@@ -1,4 +1,5 @@
 // The content of requests over HTTP/1.1: how much is read, when it is refused, and what becomes of the rest.
+import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Exchange, GatewayError } from '../../src/core/index.ts'
 import { openRaw, rawHttp } from '../support/raw-http.ts'
@@ -76,6 +77,23 @@ describe('the body budget', () => {
     expect(await connection.answer()).toMatchObject({ status: 413 })
     await connection.closed
     await until(async () => (await count('connections')) === 0, 'no connection')
+  })
+
+  it('does not reset a client that sends a little more before it reads the answer', async () => {
+    const { target, exchanges } = await startListener({ onExchange: readBodyUpTo(10) })
+    const connection = await openRaw({ ...target, paused: true })
+    const { socket } = connection
+    const errors: Error[] = []
+    socket.on('error', (error) => errors.push(error))
+    connection.send(post('Transfer-Encoding: chunked\r\n', '14\r\nmore than it may be.\r\n'))
+    await until(() => exchanges[0]?.answer.status === 413, 'the refusal')
+    for (let piece = 0; piece < 5; piece += 1) {
+      await new Promise((resolve) => socket.write('1\r\na\r\n', resolve))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    socket.write('0\r\n\r\n')
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 413 [^]*GW_BODY_TOO_LARGE$/)
+    expect(errors).toEqual([])
   })
 
   it('swallows no more than a little of what was not asked for', async () => {

@@ -298,6 +298,7 @@ describe('the budgets', () => {
     const answer = request(openHttp2(server), { ':path': '/' })
     await until(() => open !== undefined, 'the exchange')
     clock.advance(3_600_000)
+    expect(await server.count('connectionsShed')).toBe(0)
     if (open !== undefined) answerText(open, 'late')
     expect(await answer).toMatchObject({ status: 200, body: 'late' })
   })

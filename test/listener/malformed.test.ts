@@ -186,7 +186,28 @@ describe('a request that is odd but clear', () => {
   })
 })
 
+describe('HTTP/2 without TLS', () => {
+  it('is refused: its preface is no request', async () => {
+    const { target, exchanges, count } = await startListener()
+    const connection = await openRaw(target)
+    connection.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0')
+    await connection.closed
+    await until(async () => (await count('connections')) === 0, 'no connection')
+    expect(exchanges).toEqual([])
+  })
+})
+
 describe('on a connection with several requests', () => {
+  it('none behind one with "Connection: close" is served', async () => {
+    const { target, exchanges } = await startListener()
+    const connection = await openRaw(target)
+    connection.send(get('/first', `${HOST}Connection: close\r\n`) + get('/second'))
+    expect((await connection.answer())?.status).toBe(200)
+    await connection.closed
+    expect(await connection.until(() => true)).toBe('')
+    expect(exchanges.map(({ path }) => path)).toEqual(['/first'])
+  })
+
   it('a malformed one is answered after those before it, and ends the connection', async () => {
     const { target, exchanges } = await startListener()
     const connection = await openRaw(target)

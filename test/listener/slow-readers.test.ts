@@ -1,4 +1,5 @@
 // Clients that do not read what they asked for: nothing piles up for them, and in the end they are cut.
+import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import type { AnswerEnd, Exchange } from '../../src/core/index.ts'
 import { openRaw } from '../support/raw-http.ts'
@@ -126,6 +127,90 @@ describe('a client that does not read', () => {
     }, 'the sender to be held back')
     // What the kernels of both ends buffer on loopback, and not the whole answer.
     expect(before).toBeLessThan(LARGE_BYTES)
+  })
+})
+
+describe('the end of an answer', () => {
+  it.each(['tcp', 'tls'])(
+    'over %s has to be read, too, when nothing was written before',
+    async (over) => {
+      const ends: AnswerEnd[] = []
+      const { target, count } = await startListener({
+        tls: over === 'tls',
+        limits: { slowReaderTimeoutMs: 200 },
+        onExchange: ({ answer }) => {
+          answer.onClose((end) => ends.push(end))
+          answer.start(200, ['content-length', '60000'])
+          answer.end(Buffer.alloc(60_000))
+        },
+      })
+      const connection = await openRaw({ ...target, paused: true })
+      // Each answer is small, but in the end the kernel takes no more of them.
+      for (let answered = 0; ends.at(-1) !== 'slow-reader'; answered = ends.length) {
+        connection.send(GET)
+        await until(() => ends.length > answered, 'the next end')
+      }
+      expect(new Set(ends.slice(0, -1))).toEqual(new Set(['finished']))
+      await until(async () => (await count('connections')) === 0, 'no connection')
+    },
+  )
+
+  it('over HTTP/2 has to be read, too, when nothing was written before', async () => {
+    let end: AnswerEnd | undefined
+    const server = await startListener({
+      tls: true,
+      limits: { slowReaderTimeoutMs: 200 },
+      onExchange: ({ answer }) => {
+        answer.onClose((how) => (end = how))
+        answer.start(200, [])
+        // One byte more than the window of a stream.
+        answer.end(Buffer.alloc(65_536))
+      },
+    })
+    const client = await openRawHttp2(server)
+    client.send(
+      FRAME.headers,
+      FLAG.endHeaders | FLAG.endStream,
+      1,
+      headerBlock(requestFields('GET')),
+    )
+    await until(() => end !== undefined, 'the end')
+    expect(end).toBe('slow-reader')
+  })
+})
+
+describe('a writer that does not wait', () => {
+  it('does not put off the deadline of a client that does not read', async () => {
+    let sending: Sending | undefined
+    const { target } = await startListener({
+      limits: { slowReaderTimeoutMs: 200 },
+      onExchange: (exchange) => {
+        sending = sendPolitely(exchange)
+        const comments = setInterval(() => exchange.answer.write(Buffer.from(': on\n')), 20)
+        exchange.answer.onClose(() => clearInterval(comments))
+      },
+    })
+    const connection = await openRaw({ ...target, paused: true })
+    connection.send(GET)
+    await until(() => sending?.end !== undefined, 'the end')
+    expect(sending?.end).toBe('slow-reader')
+  })
+
+  it.each(['tcp', 'tls'])('over %s is still sent in order', async (over) => {
+    const { target } = await startListener({
+      tls: over === 'tls',
+      onExchange: ({ answer }) => {
+        answer.start(200, ['content-length', String(LARGE_BYTES + 2)])
+        answer.write(Buffer.alloc(LARGE_BYTES, 'a'))
+        expect(answer.write(Buffer.from('b'))).toBe(false)
+        answer.end(Buffer.from('c'))
+      },
+    })
+    const connection = await openRaw({ ...target, paused: true })
+    connection.send(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
+    const received = await text(connection.socket)
+    expect(received.slice(-4)).toBe('aabc')
+    expect(received.split('\r\n\r\n')[1]).toHaveLength(LARGE_BYTES + 2)
   })
 })
 

@@ -12,7 +12,8 @@ const MS_PER_DAY = 86_400_000
 const load = (
   files: { certFile: string; keyFile: string },
   daysFromNow = 0,
-): Promise<ServerContext> => loadServerContext(files, Date.now() + daysFromNow * MS_PER_DAY)
+): Promise<ServerContext> =>
+  new Promise((resolve) => resolve(loadServerContext(files, Date.now() + daysFromNow * MS_PER_DAY)))
 
 interface Handshake {
   readonly socket: TLSSocket | undefined
@@ -121,43 +122,43 @@ const encrypt = (file: string): string => {
 
 describe('loading fails and names file and mend when', () => {
   const failing: readonly (readonly [string, (files: TestCertificate) => string, RegExp])[] = [
-    ['the certificate is missing', (it) => remove(it.certFile), /found no file; correct the path/],
-    ['the key is missing', (it) => remove(it.keyFile), /found no file; correct the path/],
     [
-      'the key is a folder',
-      (it) => makeFolder(it.keyFile),
-      /expected a private key, cannot read it/,
+      'the certificate is missing',
+      (it) => remove(it.certFile),
+      /got no file at .*; correct the path/,
     ],
+    ['the key is missing', (it) => remove(it.keyFile), /got no file at .*; correct the path/],
+    ['the key is a folder', (it) => makeFolder(it.keyFile), /got a folder at/],
     [
       'the certificate is not PEM',
       (it) => overwrite(it.certFile, 'nonsense'),
-      /expected a certificate in PEM/,
+      /expected a PEM file with a certificate/,
     ],
     [
       'the certificate is damaged',
       (it) => overwrite(it.certFile, readFileSync(it.certFile, 'utf8').replace(/\n.{20}/, '\n')),
-      /expected a certificate in PEM/,
+      /expected a PEM file with a certificate/,
     ],
     [
       'the files are the wrong way round',
       (it) => overwrite(it.certFile, readFileSync(it.keyFile, 'utf8')),
-      /expected a certificate in PEM/,
+      /expected a PEM file with a certificate/,
     ],
     [
       'the key is not PEM',
       (it) => overwrite(it.keyFile, 'nonsense'),
-      /expected a private key in PEM/,
+      /expected a PEM file with a private key/,
     ],
-    ['the key is encrypted', (it) => encrypt(it.keyFile), /not encrypted; decrypt it/],
+    ['the key is encrypted', (it) => encrypt(it.keyFile), /got an encrypted key in .*; decrypt it/],
     [
       'the key is another one',
       (it) => overwrite(it.keyFile, readFileSync(issueCert().keyFile, 'utf8')),
-      /does not belong to the certificate in .*server\.crt/,
+      /private key of the certificate in .*server\.crt, got the key of another/,
     ],
     [
       'the key is of another kind',
       (it) => overwrite(it.keyFile, readFileSync(issueCert({ key: 'rsa' }).keyFile, 'utf8')),
-      /does not belong to the certificate/,
+      /got the key of another certificate/,
     ],
   ]
 
@@ -175,7 +176,7 @@ describe('loading fails and names file and mend when', () => {
   it('the certificate has expired', async () => {
     const certificate = issueCert()
     await expect(load(certificate, VALID_DAYS + 1)).rejects.toThrow(
-      /the certificate expired on .*; renew it/,
+      /got one that expired on .*; renew it/,
     )
     await expect(load(certificate, VALID_DAYS - 1)).resolves.toBeDefined()
   })
