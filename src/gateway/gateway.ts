@@ -162,7 +162,7 @@ class RunningGateway implements Gateway {
       metrics: this.#metrics,
       clock: this.#clock,
       onExchange: (exchange) => pipeline(exchange),
-      onRefusal: (error, remote) => reporter.onSocketRefusal(error, remote),
+      onRefusal: (error, remote, id) => reporter.onSocketRefusal(error, remote, id),
     })
     this.#listeners.push(listener)
     await listener.start()
@@ -202,7 +202,7 @@ class RunningGateway implements Gateway {
           metrics: this.#metrics,
           reporter,
         }),
-      onRefusal: (error, remote) => reporter.onSocketRefusal(error, remote),
+      onRefusal: (error, remote, id) => reporter.onSocketRefusal(error, remote, id),
     })
     await this.#admin.start()
     this.#log.info({ address: urlOf(this.#admin, false) }, 'admin listening')

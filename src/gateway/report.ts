@@ -1,6 +1,6 @@
 // What is counted and logged about an exchange once it is over. Labels come from the config and from tables, never from
 // the client, or anyone could fill the memory with them.
-import type { ErrorCode, Exchange, GatewayError } from '../core/index.ts'
+import type { Exchange, GatewayError } from '../core/index.ts'
 import type { CallReport } from '../mcp/index.ts'
 import type { Log, LogFields, LogOptions, Metrics } from '../observability/index.ts'
 
@@ -13,7 +13,7 @@ export interface Reporter {
   onCall(report: CallReport): void
   onRefusal(exchange: Exchange, error: GatewayError): void
   /** Refused by the listener, before there was an exchange. */
-  onSocketRefusal(error: GatewayError, remoteAddress: string | undefined): void
+  onSocketRefusal(error: GatewayError, remoteAddress: string | undefined, requestId: string): void
 }
 
 export function createReporter(log: Log, metrics: Metrics, options: LogOptions): Reporter {
@@ -41,9 +41,12 @@ export function createReporter(log: Log, metrics: Metrics, options: LogOptions):
       metrics.refusals.inc({ code: error.code })
       logFailure(error, describe(exchange))
     },
-    onSocketRefusal(error, remoteAddress) {
-      metrics.refusals.inc({ code: error.code satisfies ErrorCode })
-      logFailure(error, remoteAddress === undefined ? {} : { remote: remoteAddress })
+    onSocketRefusal(error, remoteAddress, requestId) {
+      metrics.refusals.inc({ code: error.code })
+      logFailure(error, {
+        exchange: requestId,
+        ...(remoteAddress !== undefined && { remote: remoteAddress }),
+      })
     },
   }
 }

@@ -72,7 +72,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     connections: gauge('connections', 'Open client connections.', ['listener']),
     connectionsShed: counter(
       'connections_shed_total',
-      'Connections refused: accept_rate, max_connections, or handshake failures and timeouts.',
+      'Connections refused or cut, by reason: accept_rate, max_connections, handshake_failed, handshake_timeout, idle, pipelining.',
       ['listener', 'reason'],
     ),
     slowReaders: counter('slow_readers_total', 'Connections cut because the client did not read.', [
