@@ -1,6 +1,7 @@
 // `npm start`: brings the demo up, says how to call it, and takes everything down again at the first sign that nobody wants
 // it any more. What it consists of is in demo.ts.
 import { resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type Demo, type DemoOptions, startDemo } from './demo.ts'
 import { greeting } from './greeting.ts'
@@ -8,6 +9,7 @@ import { endOfParent, StopRequests } from './stop-requests.ts'
 
 const USUAL_PORT = '8443'
 const USUAL_STATE_DIR = resolve(import.meta.dirname, '../.sallyport/demo')
+const SIGNAL_MAY_LAG_MS = 250
 const exitCodes = { clean: 0, failed: 1, usage: 2, forced: 130 }
 
 process.exit(await main())
@@ -22,7 +24,9 @@ async function main(): Promise<number> {
   try {
     return await run(await startDemo(options), requests)
   } catch (thrown) {
-    // A Ctrl-C at the terminal also reaches replicas that are not far enough yet to leave it to us.
+    // A Ctrl-C at the terminal also reaches replicas that are not far enough yet to leave it to us, and their end may be
+    // noticed before the signal is.
+    await Promise.race([requests.first, setTimeout(SIGNAL_MAY_LAG_MS)])
     if (requests.isAsked) return exitCodes.clean
     complain(thrown)
     return exitCodes.failed

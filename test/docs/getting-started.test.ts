@@ -53,7 +53,7 @@ describe.skipIf(!hasTool('curl'))('docs/guide/getting-started.md', () => {
     const asHere = (text: string) =>
       text.replaceAll('127.0.0.1:8443', host).replaceAll('8444', other)
     const sh = (text: string) =>
-      run('bash', ['-euc', `cd "$1"\n${asHere(text)}`, 'bash', folder], env)
+      run('bash', ['--norc', '-euc', `cd "$1"\n${asHere(text)}`, 'bash', folder], env)
     const next = async (begin: string): Promise<string> => {
       const block = blocks.shift() ?? ''
       expect(block.slice(0, begin.length)).toBe(begin)
