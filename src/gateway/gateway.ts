@@ -150,7 +150,6 @@ class RunningGateway implements Gateway {
     return { readiness: () => this.#readiness, pools: this.#pools }
   }
 
-  // eslint-disable-next-line max-params
   async #listen(
     options: GatewayListenerOptions,
     router: Router,

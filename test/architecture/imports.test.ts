@@ -40,8 +40,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'upstream',
     'gateway',
   ],
-  cli: ['core', 'observability', 'config', 'gateway', 'certs', 'upstream'],
-  '': ['core', 'gateway', 'config', 'observability'],
+  cli: ['core', 'config', 'gateway'],
+  '': ['core', 'gateway', 'config'],
 }
 
 /** What only one place may do. The pattern is looked for in code, not in comments. */
