@@ -8,10 +8,13 @@ import {
   isObject,
   messageKind,
   META,
-  parseMessage,
+  readBody,
+  wholeOf,
+  type Era,
   type Inbound,
   type JsonLimits,
   type JsonObject,
+  type RpcId,
   type RpcMessage,
 } from '../wire/index.ts'
 import {
@@ -31,14 +34,13 @@ import {
  * `rpcId` where the id could be read.
  */
 export function readInbound(headers: MessageHeaders, bytes: Buffer, limits: JsonLimits): Inbound {
-  const value = parseMessage(bytes, limits)
-  if (Array.isArray(value)) return readBatch(headers, value)
-  const { kind, message } = checkShape(value)
-  if (kind === 'response') return legacyInbound(headers, kind, message)
+  const { outline, whole } = readBody(bytes, limits)
+  if (Array.isArray(outline)) return readBatch(headers, outline)
+  const shaped = checkShape(outline)
   try {
-    return kind === 'request' ? readRequest(headers, message) : readNotification(headers, message)
+    return new InboundMessage(shaped, claimOf(headers, shaped), whole ?? bytes)
   } catch (thrown) {
-    throw withRpcId(thrown, message)
+    throw withRpcId(thrown, shaped.message)
   }
 }
 
@@ -62,21 +64,48 @@ function withRpcId(thrown: unknown, { id: rpcId }: RpcMessage): unknown {
   return new GatewayError(code, thrown.message, { rpcId, ...(data !== undefined && { data }) })
 }
 
-function legacyInbound(
-  headers: MessageHeaders,
-  kind: Shaped['kind'],
-  message: RpcMessage,
-): Inbound {
-  const version = headers.header(HEADER.protocolVersion)
-  return { era: 'legacy', kind, method: message.method, id: message.id, message, version }
+/** A message of one of the eras. `message` is built when a transport asks for it: the straight lane never does. */
+class InboundMessage implements Inbound {
+  readonly era: Era
+  readonly kind: Shaped['kind']
+  readonly method: string | undefined
+  readonly id: RpcId | undefined
+  readonly version: string | undefined
+  #body: JsonObject | Buffer
+
+  constructor({ kind, message }: Shaped, { era, version }: Claim, body: JsonObject | Buffer) {
+    this.era = era
+    this.kind = kind
+    this.method = message.method
+    this.id = message.id
+    this.version = version
+    this.#body = body
+  }
+
+  get message(): JsonObject {
+    if (Buffer.isBuffer(this.#body)) this.#body = wholeOf(this.#body)
+    return this.#body
+  }
 }
 
-function modernInbound(kind: Shaped['kind'], message: RpcMessage, version: string): Inbound {
-  return { era: 'modern', kind, method: message.method, id: message.id, message, version }
+/** Which era a message belongs to, and the version it names. */
+interface Claim {
+  readonly era: Era
+  readonly version: string | undefined
+}
+
+function claimOf(headers: MessageHeaders, { kind, message }: Shaped): Claim {
+  if (kind === 'request') return claimOfRequest(headers, message)
+  if (kind === 'notification') return claimOfNotification(headers, message)
+  return legacyClaim(headers)
+}
+
+function legacyClaim(headers: MessageHeaders): Claim {
+  return { era: 'legacy', version: headers.header(HEADER.protocolVersion) }
 }
 
 /** The body decides the era by what it claims; the version header is checked against it (MCP 2026-07-28 versioning). */
-function readRequest(headers: MessageHeaders, message: RpcMessage): Inbound {
+function claimOfRequest(headers: MessageHeaders, message: RpcMessage): Claim {
   const meta = metaOf(message.params)
   const headerVersion = singleHeader(headers, HEADER.protocolVersion)
   const isHeaderModern = headerVersion !== undefined && eraOfVersion(headerVersion) === 'modern'
@@ -84,10 +113,10 @@ function readRequest(headers: MessageHeaders, message: RpcMessage): Inbound {
   if (isHandshake && isHeaderModern) {
     throw mismatch(HEADER.protocolVersion, headerVersion, 'initialize, of the legacy era')
   }
-  if (isHandshake) return legacyInbound(headers, 'request', message)
+  if (isHandshake) return legacyClaim(headers)
   if (meta?.[META.protocolVersion] === undefined) {
     if (isHeaderModern) throw missingEnvelope(headerVersion, meta)
-    return legacyInbound(headers, 'request', message)
+    return legacyClaim(headers)
   }
   const version = checkEnvelope(meta)
   const method = message.method ?? ''
@@ -96,21 +125,19 @@ function readRequest(headers: MessageHeaders, message: RpcMessage): Inbound {
   requireMirror(headers, HEADER.protocolVersion, version)
   requireMirror(headers, HEADER.method, method)
   checkNameMirror(headers, message)
-  return modernInbound('request', message, version)
+  return { era: 'modern', version }
 }
 
 /** The modern era defines no headers for notifications; what is there must still agree with the body. */
-function readNotification(headers: MessageHeaders, message: RpcMessage): Inbound {
+function claimOfNotification(headers: MessageHeaders, message: RpcMessage): Claim {
   const headerVersion = singleHeader(headers, HEADER.protocolVersion)
   const claimed = metaOf(message.params)?.[META.protocolVersion]
   if (claimed !== undefined && typeof claimed !== 'string') throw notAVersion()
   if (claimed !== undefined) checkMirror(headers, HEADER.protocolVersion, claimed)
   const version = claimed ?? headerVersion
-  if (version === undefined || eraOfVersion(version) === 'legacy') {
-    return legacyInbound(headers, 'notification', message)
-  }
+  if (version === undefined || eraOfVersion(version) === 'legacy') return legacyClaim(headers)
   checkMirror(headers, HEADER.method, message.method ?? '')
-  return modernInbound('notification', message, version)
+  return { era: 'modern', version }
 }
 
 /** Arrays existed only in one revision, whose clients do not send the version header. */

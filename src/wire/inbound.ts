@@ -26,7 +26,7 @@ export interface Inbound {
   readonly method: string | undefined
   /** Undefined for notifications and batches. */
   readonly id: RpcId | undefined
-  /** The parsed body: an object, or for a batch its items. */
+  /** The whole parsed body: an object, or for a batch its items. Built when it is asked for first. */
   readonly message: JsonObject | readonly JsonObject[]
   /** Protocol version the request claims: `_meta` in the modern era, the header in the legacy era; undefined when it claims none. */
   readonly version: string | undefined

@@ -12,9 +12,10 @@ export {
   isObject,
   isRpcId,
   messageKind,
-  parseMessage,
+  readBody,
   type JsonLimits,
   type MessageKind,
+  wholeOf,
 } from './json-rpc.ts'
 export { LineSplitter } from './line.ts'
 export {

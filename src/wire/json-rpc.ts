@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { GatewayError } from '../core/index.ts'
 import type { JsonObject, RpcId } from './inbound.ts'
+import { outlineMessage } from './outline.ts'
 import { measureStructure, type Structure } from './structure.ts'
 
 export interface JsonLimits {
@@ -12,15 +13,36 @@ export interface JsonLimits {
 /** A JSON-RPC message by its shape (JSON-RPC 2.0 §4, §5). */
 export type MessageKind = 'request' | 'notification' | 'response'
 
+/** A body, read as far as decisions need it. */
+export interface ReadBody {
+  /** At least those members of a message on which decisions hang (see `outlineMessage`); of a batch, all of its items. */
+  readonly outline: JsonObject | readonly unknown[]
+  /** The whole message, if it had to be built. */
+  readonly whole: JsonObject | undefined
+}
+
 /**
- * Parses one body. Objects on which decisions hang (the message, its `params`, its `params._meta`) must not repeat a
+ * Reads one body. Objects on which decisions hang (the message, its `params`, its `params._meta`) must not repeat a
  * key: JSON.parse keeps the last, other parsers the first, and the original bytes are what the server gets.
  *
  * @throws GatewayError GW_PARSE_ERROR, GW_INVALID_MESSAGE
  */
-export function parseMessage(bytes: Buffer, limits: JsonLimits): JsonObject | readonly unknown[] {
+export function readBody(bytes: Buffer, limits: JsonLimits): ReadBody {
   if (!isUtf8(bytes)) throw new GatewayError('GW_PARSE_ERROR', 'expected a body in UTF-8')
-  const text = bytes.toString('utf8')
+  const { maxJsonDepth: maxDepth, maxJsonElements: elements } = limits
+  const outline = outlineMessage(bytes, { maxDepth, elements })
+  if (outline !== undefined) return { outline, whole: undefined }
+  const whole = parseMessage(bytes.toString('utf8'), limits)
+  return isObject(whole) ? { outline: whole, whole } : { outline: whole, whole: undefined }
+}
+
+/** The whole message in a body that was read before. */
+export function wholeOf(bytes: Buffer): JsonObject {
+  return JSON.parse(bytes.toString('utf8')) as JsonObject
+}
+
+/** The long way, which tells what is wrong with a body. */
+export function parseMessage(text: string, limits: JsonLimits): JsonObject | readonly unknown[] {
   const value = parseJson(text)
   const structure = measureStructure(text, limits.maxJsonDepth, limits.maxJsonElements)
   refuseExcess(structure, limits)

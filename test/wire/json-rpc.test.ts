@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { messageKind, parseMessage } from '../../src/wire/index.ts'
+import { messageKind, readBody, wholeOf } from '../../src/wire/index.ts'
 
 const limits = { maxJsonDepth: 8, maxJsonElements: 40 }
-const parse = (text: string | Buffer) => parseMessage(Buffer.from(text), limits)
+const read = (text: string | Buffer) => readBody(Buffer.from(text), limits)
 
-describe('parseMessage', () => {
+describe('readBody', () => {
   it.each([
     ['text that is not JSON', '{"a":', 'GW_PARSE_ERROR'],
     ['an empty body', '', 'GW_PARSE_ERROR'],
@@ -20,24 +20,31 @@ describe('parseMessage', () => {
     ['a key of _meta given twice', '{"params":{"_meta":{"a":1,"a":2}}}', 'GW_INVALID_MESSAGE'],
     ['params given twice', '{"params":{"name":"a"},"params":{"name":"b"}}', 'GW_INVALID_MESSAGE'],
   ])('refuses %s', (_, text, code) => {
-    expect(() => parse(text)).toThrow(expect.objectContaining({ code }))
+    expect(() => read(text)).toThrow(expect.objectContaining({ code }))
   })
 
   it('lets a duplicate pass where no decision hangs on it: the server gets the original bytes', () => {
-    expect(parse('{"params":{"arguments":{"a":1,"a":2}}}')).toEqual({
-      params: { arguments: { a: 2 } },
-    })
+    const body = '{"params":{"arguments":{"a":1,"a":2}}}'
+    expect(read(body)).toEqual({ outline: { params: {} }, whole: undefined })
+    expect(wholeOf(Buffer.from(body))).toEqual({ params: { arguments: { a: 2 } } })
   })
 
   it('keeps a member named __proto__ a plain member', () => {
-    expect(Object.keys(parse('{"__proto__":1,"params":{"__proto__":{}}}'))).toEqual([
-      '__proto__',
-      'params',
-    ])
+    const body = '{"__proto__":1,"params":{"__proto__":{"name":"a"}}}'
+    const { outline } = read(body)
+    expect(outline).toEqual({ params: {} })
+    expect(Object.getPrototypeOf(outline)).toBe(Object.prototype)
+    expect(Object.keys(wholeOf(Buffer.from(body)))).toEqual(['__proto__', 'params'])
+  })
+
+  it('reads the long way what the short way leaves to it', () => {
+    const { outline, whole } = read('{"m\\u0065thod":"ping","params":{"x":[1]}}')
+    expect(outline).toEqual({ method: 'ping', params: { x: [1] } })
+    expect(whole).toBe(outline)
   })
 
   it('never quotes the body in its error', () => {
-    expect(() => parse('{"secret-token')).toThrow(
+    expect(() => read('{"secret-token')).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('secret') }),
     )
   })

@@ -1,0 +1,196 @@
+// The short way to what decisions hang on: one pass over the bytes of a message that checks all of it and keeps a
+// handful of members. Building everything with JSON.parse would cost several times as much, for values that are only
+// forwarded. Whatever is out of the ordinary is left to the long way, which decides and explains.
+import type { JsonObject } from './inbound.ts'
+import {
+  BACKSLASH,
+  COMMA,
+  INVALID,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  skipContainer,
+  skipKey,
+  skipScalar,
+  skipSpace,
+  skipString,
+  type StructureBudget,
+} from './json-text.ts'
+import { META } from './versions.ts'
+
+const CLOSE_BRACE = 0x7d
+
+/** Stand in for values that no decision looks into. */
+const SOME_OBJECT: JsonObject = Object.freeze({})
+const SOME_ARRAY: readonly unknown[] = Object.freeze([])
+
+/** Members of an object in which every key counts; more than that is unusual enough for the long way. */
+const MAX_MEMBERS = 16
+
+/** An object on the way to what decisions hang on. */
+interface Level {
+  /** Containers around its members. */
+  readonly depth: number
+  readonly kept: readonly KeptMember[]
+}
+
+interface KeptMember {
+  readonly name: string
+  readonly bytes: Uint8Array
+  /** Where more is kept, if the member is an object. */
+  readonly inside: Level | undefined
+}
+
+const keep = (name: string, inside?: Level): KeptMember => ({
+  name,
+  bytes: Buffer.from(name),
+  inside,
+})
+
+const META_LEVEL: Level = {
+  depth: 3,
+  kept: [keep(META.protocolVersion), keep(META.clientCapabilities)],
+}
+const PARAMS_LEVEL: Level = {
+  depth: 2,
+  kept: [keep('name'), keep('uri'), keep('taskId'), keep('_meta', META_LEVEL)],
+}
+const MESSAGE_LEVEL: Level = {
+  depth: 1,
+  kept: ['jsonrpc', 'id', 'method', 'result', 'error']
+    .map((name) => keep(name))
+    .concat(keep('params', PARAMS_LEVEL)),
+}
+
+/**
+ * The members of a message, of its `params` and of `params._meta` on which decisions hang, as JSON.parse would give
+ * them, objects and arrays among them only by their kind. Undefined when the bytes have to be looked at the long way:
+ * they are no valid JSON or no object, exceed the budget, repeat a key or escape one.
+ */
+export function outlineMessage(bytes: Buffer, budget: StructureBudget): JsonObject | undefined {
+  const pass = new OutlinePass(bytes, budget)
+  const message = pass.readObject(MESSAGE_LEVEL)
+  if (message === undefined) return undefined
+  return skipSpace(bytes, pass.at) === bytes.length ? message : undefined
+}
+
+class OutlinePass {
+  /** Behind what was read. */
+  at: number
+  readonly #bytes: Buffer
+  readonly #budget: StructureBudget
+
+  constructor(bytes: Buffer, budget: StructureBudget) {
+    this.#bytes = bytes
+    this.#budget = budget
+    this.at = skipSpace(bytes, 0)
+  }
+
+  readObject(level: Level): JsonObject | undefined {
+    const bytes = this.#bytes
+    const budget = this.#budget
+    if (bytes[this.at] !== OPEN_BRACE || level.depth > budget.maxDepth) return undefined
+    const found: Record<string, unknown> = {}
+    const keys: number[] = []
+    this.at = skipSpace(bytes, this.at + 1)
+    let isFirst = true
+    for (;;) {
+      if (--budget.elements < 0) return undefined
+      if (isFirst && bytes[this.at] === CLOSE_BRACE) break
+      isFirst = false
+      const keyStart = this.at + 1
+      const valueStart = skipKey(bytes, this.at)
+      if (valueStart === INVALID) return undefined
+      const keyEnd = plainEnd(bytes, keyStart)
+      if (keyEnd === INVALID || keys.length >= 2 * MAX_MEMBERS) return undefined
+      if (isRepeated(bytes, keys, keyStart, keyEnd)) return undefined
+      keys.push(keyStart, keyEnd)
+      this.at = valueStart
+      const member = memberAt(bytes, level, keyStart, keyEnd)
+      if (!this.#readValue(level, member, found)) return undefined
+      this.at = skipSpace(bytes, this.at)
+      const byte = bytes[this.at]
+      if (byte === CLOSE_BRACE) break
+      if (byte !== COMMA) return undefined
+      this.at = skipSpace(bytes, this.at + 1)
+    }
+    this.at++
+    return found
+  }
+
+  /** False when the value is not valid, or cannot be told the short way. */
+  #readValue(
+    { depth }: Level,
+    member: KeptMember | undefined,
+    found: Record<string, unknown>,
+  ): boolean {
+    const bytes = this.#bytes
+    const start = this.at
+    const first = bytes[start]
+    if (first === OPEN_BRACE && member?.inside !== undefined) {
+      const inside = this.readObject(member.inside)
+      found[member.name] = inside
+      return inside !== undefined
+    }
+    if (first === OPEN_BRACE || first === OPEN_BRACKET) {
+      this.at = skipContainer(bytes, start, depth, this.#budget)
+      if (member !== undefined) found[member.name] = first === OPEN_BRACE ? SOME_OBJECT : SOME_ARRAY
+      return this.at !== INVALID
+    }
+    if (first === QUOTE) {
+      this.at = skipString(bytes, start)
+      if (this.at === INVALID || member === undefined) return this.at !== INVALID
+      if (plainEnd(bytes, start + 1) !== this.at - 1) return false
+      found[member.name] = bytes.toString('utf8', start + 1, this.at - 1)
+      return true
+    }
+    this.at = skipScalar(bytes, start)
+    if (this.at === INVALID) return false
+    if (member !== undefined)
+      found[member.name] = JSON.parse(bytes.toString('latin1', start, this.at))
+    return true
+  }
+}
+
+/** The quote that ends a string without escapes; INVALID for one with. */
+function plainEnd(bytes: Uint8Array, start: number): number {
+  for (let at = start; ; at++) {
+    const byte = bytes[at]
+    if (byte === QUOTE) return at
+    if (byte === BACKSLASH || byte === undefined) return INVALID
+  }
+}
+
+/** Whether the key from `start` to `end` is one of those that came before it. */
+function isRepeated(
+  bytes: Uint8Array,
+  keys: readonly number[],
+  start: number,
+  end: number,
+): boolean {
+  const length = end - start
+  for (let key = 0; key < keys.length; key += 2) {
+    const earlier = keys[key] as number
+    if ((keys[key + 1] as number) - earlier !== length) continue
+    let same = 0
+    while (same < length && bytes[earlier + same] === bytes[start + same]) same++
+    if (same === length) return true
+  }
+  return false
+}
+
+function memberAt(
+  bytes: Uint8Array,
+  { kept }: Level,
+  start: number,
+  end: number,
+): KeptMember | undefined {
+  const length = end - start
+  for (const member of kept) {
+    if (member.bytes.length !== length) continue
+    let same = 0
+    while (same < length && member.bytes[same] === bytes[start + same]) same++
+    if (same === length) return member
+  }
+  return undefined
+}

@@ -1,0 +1,191 @@
+import { isDeepStrictEqual } from 'node:util'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { outlineMessage } from '../../src/wire/outline.ts'
+import { META } from '../../src/wire/versions.ts'
+
+const outline = (text: string | Buffer, maxDepth = 64, elements = 65_536) =>
+  outlineMessage(Buffer.from(text), { maxDepth, elements })
+
+/** What the outline must be, by way of JSON.parse: the kept members, containers in them emptied. */
+function outlineOf(text: string): unknown {
+  const kept = (value: unknown, names: readonly string[]): Record<string, unknown> => {
+    const entries = Object.entries(value as object).filter(([name]) => names.includes(name))
+    return Object.fromEntries(entries.map(([name, member]) => [name, emptied(member)]))
+  }
+  const whole = JSON.parse(text) as Record<string, unknown>
+  const found = kept(whole, ['jsonrpc', 'id', 'method', 'result', 'error', 'params'])
+  const params = whole['params']
+  if (!isPlain(params)) return found
+  found['params'] = kept(params, ['name', 'uri', 'taskId', '_meta'])
+  const meta = params['_meta']
+  if (!isPlain(meta)) return found
+  const members = kept(meta, [META.protocolVersion, META.clientCapabilities])
+  return { ...found, params: { ...(found['params'] as object), _meta: members } }
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function emptied(value: unknown): unknown {
+  if (Array.isArray(value)) return []
+  return typeof value === 'object' && value !== null ? {} : value
+}
+
+/** Nothing said, or what JSON.parse says; false for an outline of what JSON.parse refuses. */
+function isTrueOutline(text: string): boolean {
+  const found = outline(text)
+  if (found === undefined) return true
+  try {
+    return isDeepStrictEqual(found, outlineOf(text))
+  } catch {
+    return false
+  }
+}
+
+/** What a damaged or forged body could have in the wrong place. */
+const WRONG_BYTES = '{}[]",:\\0-+.eEtfn \u0001x/'.split('')
+
+describe('outlineMessage', () => {
+  it('keeps what decisions hang on and only the kind of the rest', () => {
+    const message = {
+      jsonrpc: '2.0',
+      id: 'ä',
+      method: 'tools/call',
+      params: {
+        name: '名前',
+        arguments: { name: 'deep', a: [1, { b: null }] },
+        _meta: {
+          [META.protocolVersion]: '2026-07-28',
+          [META.clientCapabilities]: { roots: {} },
+          other: [true],
+        },
+      },
+    }
+    expect(outline(JSON.stringify(message, undefined, 2))).toEqual({
+      jsonrpc: '2.0',
+      id: 'ä',
+      method: 'tools/call',
+      params: {
+        name: '名前',
+        _meta: { [META.protocolVersion]: '2026-07-28', [META.clientCapabilities]: {} },
+      },
+    })
+  })
+
+  it.each([
+    ['no object', '[1]'],
+    ['nothing', ''],
+    ['a byte order mark', '\ufeff{}'],
+    ['a second value', '{} {}'],
+    ['an open object', '{"a":1'],
+    ['a comma too many', '{"a":1,}'],
+    ['a comma too few', '{"a":1 "b":2}'],
+    ['a comma too many, deep', '{"a":[{"b":1,}]}'],
+    ['a bracket of the wrong kind', '{"a":[1}}'],
+    ['a key without value', '{"a"}'],
+    ['a key that is no string', '{a:1}'],
+    ['a single quote', "{'a':1}"],
+    ['a comment', '{"a":/* } */1}'],
+    ['a line break in a string', '{"a":"\n"}'],
+    ['an unknown escape', '{"a":"\\x41"}'],
+    ['a short unicode escape', '{"a":"\\u00g1"}'],
+    ['a leading zero', '{"a":01}'],
+    ['a plus sign', '{"a":+1}'],
+    ['a number that ends with its point', '{"a":1.}'],
+    ['a number without exponent digits', '{"a":1e}'],
+    ['a literal cut short', '{"a":tru}'],
+    ['NaN', '{"a":NaN}'],
+    ['a repeated key of the message', '{"method":"a","id":1,"method":"b"}'],
+    ['a repeated key of params', '{"params":{"name":"a","x":1,"name":"b"}}'],
+    ['a repeated key that no decision hangs on yet', '{"params":{"x":1,"x":2}}'],
+    ['a repeated key of _meta', '{"params":{"_meta":{"a":1,"a":2}}}'],
+    ['an escaped key', '{"m\\u0065thod":"a"}'],
+    ['an escaped key of params', '{"params":{"n\\u0061me":"a"}}'],
+    ['an escape in a kept value', '{"method":"tools\\/call"}'],
+    [
+      'more members than it compares',
+      `{${Array.from({ length: 17 }, (_, n) => `"${n}":0`).join(',')}}`,
+    ],
+  ])('leaves to the long way: %s', (_, text) => {
+    expect(outline(text)).toBeUndefined()
+  })
+
+  it('counts levels and elements as the long way does', () => {
+    const nested = (levels: number): string => `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`
+    expect(outline(nested(7), 8)).toEqual({})
+    expect(outline(nested(8), 8)).toBeUndefined()
+    // Two containers and seven commas.
+    expect(outline('{"a":[1,2,3,4,5,6,7],"b":1}', 8, 9)).toEqual({})
+    expect(outline('{"a":[1,2,3,4,5,6,7],"b":1}', 8, 8)).toBeUndefined()
+    expect(outline('{"params":{"_meta":{}}}', 2)).toBeUndefined()
+  })
+
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('method', 'params', '_meta', 'name', 'uri', META.protocolVersion, '__proto__'),
+  )
+  const value = fc.oneof(fc.jsonValue(), text)
+  const message = fc.record(
+    {
+      jsonrpc: fc.oneof(fc.constant('2.0'), value),
+      id: fc.oneof(fc.integer(), fc.string(), value),
+      method: fc.oneof(fc.constantFrom('tools/call', 'ping'), value),
+      params: fc.oneof(
+        value,
+        fc.record(
+          {
+            name: value,
+            uri: value,
+            arguments: value,
+            _meta: fc.oneof(
+              value,
+              fc.record(
+                { [META.protocolVersion]: value, [META.clientCapabilities]: value, x: value },
+                { requiredKeys: [] },
+              ),
+            ),
+          },
+          { requiredKeys: [] },
+        ),
+      ),
+      result: value,
+      error: value,
+      other: value,
+    },
+    { requiredKeys: [] },
+  )
+
+  it('says the same as JSON.parse of any message, or nothing', () => {
+    let told = 0
+    const agrees = fc.property(message, fc.constantFrom(0, 1), (any, indent) => {
+      const json = JSON.stringify(any, undefined, indent)
+      if (outline(json) !== undefined) told += 1
+      return isTrueOutline(json)
+    })
+    expect(fc.check(agrees, { numRuns: 3_000 }).counterexample).toBeNull()
+    expect(told).toBeGreaterThan(1_000)
+  })
+
+  it('never takes for valid what JSON.parse refuses, whatever byte is changed', () => {
+    const damaged = fc.property(
+      message,
+      fc.nat(),
+      fc.constantFrom(...WRONG_BYTES),
+      (any, seed, wrong) => {
+        const json = JSON.stringify(any)
+        const at = seed % json.length
+        const texts = [
+          json.slice(0, at) + wrong + json.slice(at + 1),
+          json.slice(0, at) + wrong + json.slice(at),
+          json.slice(0, at) + json.slice(at + 1),
+          json.slice(0, at),
+        ]
+        // A cut through a pair of surrogates would be repaired on the way to bytes.
+        return texts.every((it) => isTrueOutline(it.toWellFormed()))
+      },
+    )
+    expect(fc.check(damaged, { numRuns: 3_000 }).counterexample).toBeNull()
+  })
+})
