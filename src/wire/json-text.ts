@@ -63,16 +63,14 @@ function skipBlanks(bytes: Uint8Array, start: number): number {
 
 /** Past the string whose opening quote is at `start`. */
 export function skipString(bytes: Uint8Array, start: number): number {
-  const end = bytes.length
   let at = start + 1
   for (;;) {
-    while (at < end && endsRun[bytes[at] as number] === 0) at++
-    if (at >= end) return INVALID
-    const byte = bytes[at] as number
+    // Past the end there is no byte, which is no run either.
+    while (endsRun[bytes[at] as number] === 0) at++
+    const byte = bytes[at]
     if (byte === QUOTE) return at + 1
     if (byte !== BACKSLASH) return INVALID
-    const escape = bytes[at + 1]
-    if (escape === undefined) return INVALID
+    const escape = bytes[at + 1] as number
     if (isEscape[escape] === 1) at += 2
     else if (escape === LOWER_U && areHexDigits(bytes, at + 2)) at += 2 + HEX_DIGITS
     else return INVALID

@@ -19,6 +19,7 @@ import {
 import { META } from './versions.ts'
 
 const CLOSE_BRACE = 0x7d
+const ZERO = 0x30
 
 /** Stand in for values that no decision looks into. */
 const SOME_OBJECT: JsonObject = Object.freeze({})
@@ -146,10 +147,25 @@ class OutlinePass {
     }
     this.at = skipScalar(bytes, start)
     if (this.at === INVALID) return false
-    if (member !== undefined)
-      found[member.name] = JSON.parse(bytes.toString('latin1', start, this.at))
+    if (member !== undefined) found[member.name] = scalarAt(bytes, start, this.at)
     return true
   }
+}
+
+/** Digits that surely make an exact integer. */
+const EXACT_DIGITS = 15
+
+/** The number or literal between two positions: most are an id of a few digits. */
+function scalarAt(bytes: Buffer, start: number, end: number): unknown {
+  let value = 0
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] as number) - ZERO
+    if (digit < 0 || digit > 9 || end - start > EXACT_DIGITS) {
+      return JSON.parse(bytes.toString('latin1', start, end))
+    }
+    value = value * 10 + digit
+  }
+  return value
 }
 
 /** The quote that ends a string without escapes; INVALID for one with. */
