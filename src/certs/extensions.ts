@@ -1,5 +1,5 @@
 // The extensions of RFC 5280 §4.2.1 that our certificates carry, one function each.
-import type { Extension } from 'pkijs'
+import type { Certificate, Extension } from 'pkijs'
 import { type SubjectName, toGeneralName } from './names.ts'
 import { oid, type X509 } from './x509.ts'
 
@@ -10,6 +10,11 @@ interface ExtensionValue {
   readonly type: string
   readonly critical: boolean
   readonly value: ArrayBuffer
+}
+
+/** As another certificate has it; nothing when it has none. */
+export function copied({ extensions }: Certificate, type: string): Extension[] {
+  return (extensions ?? []).filter(({ extnID }) => extnID === type)
 }
 
 function extension({ pkijs }: X509, { type, critical, value }: ExtensionValue): Extension {
@@ -52,4 +57,16 @@ export function subjectAltName(x509: X509, names: readonly SubjectName[]): Exten
   const general = names.map((name) => toGeneralName(x509, name))
   const value = new x509.pkijs.GeneralNames({ names: general }).toSchema().toBER()
   return extension(x509, { type: oid.subjectAltName, critical: false, value })
+}
+
+/** RFC 5280 §5.2.3: each list has a higher one, by which a reader knows the newer of two. */
+export function crlNumber(x509: X509, value: number): Extension {
+  const number = new x509.asn1js.Integer({ value })
+  return extension(x509, { type: oid.crlNumber, critical: false, value: number.toBER() })
+}
+
+/** RFC 5280 §5.3.1. */
+export function reasonCode(x509: X509, value: number): Extension {
+  const reason = new x509.asn1js.Enumerated({ value })
+  return extension(x509, { type: oid.reasonCode, critical: false, value: reason.toBER() })
 }

@@ -1,8 +1,9 @@
-// What every certificate we make has in common: its key, its serial number, its validity, its signature, its text form. Which
-// extensions it carries, and so what it may be used for, is decided by authority.ts and leaf.ts.
+// What every certificate we make has in common: its serial number, its validity, its signature, its text form. Its key comes
+// from keys.ts; which extensions it carries, and so what it may be used for, is decided by authority.ts and leaf.ts.
 import { createHash, randomBytes, webcrypto } from 'node:crypto'
 import type { Certificate, CryptoEngine, Extension, RelativeDistinguishedNames } from 'pkijs'
 import type { Clock } from '../core/index.ts'
+import type { SigningKey } from './keys.ts'
 
 /** A certificate and its private key, as PEM; the key is unencrypted PKCS#8. */
 export interface CertificateAndKey {
@@ -15,12 +16,8 @@ export interface Validity {
   readonly notAfter: Date
 }
 
-type KeyPair = webcrypto.CryptoKeyPair
-
 /** Clocks of clients are a little slow sometimes; a certificate made a moment ago must not be "not yet valid" to them. */
 const BACKDATE_MS = 5 * 60_000
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
-const SIGNATURE_HASH = 'SHA-256'
 const SERIAL_BYTES = 16
 const KEY_ID_BYTES = 20
 const FIRST_YEAR_OF_GENERALIZED_TIME = 2050
@@ -31,6 +28,8 @@ const PEM_LINE = /.{1,64}/g
 export const oid = {
   commonName: '2.5.4.3',
   subjectKeyIdentifier: '2.5.29.14',
+  crlNumber: '2.5.29.20',
+  reasonCode: '2.5.29.21',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
@@ -58,17 +57,8 @@ export function validityFrom(clock: Clock, validForMs: number): Validity {
   }
 }
 
-function wholeSeconds(atMs: number): Date {
+export function wholeSeconds(atMs: number): Date {
   return new Date(Math.floor(atMs / 1000) * 1000)
-}
-
-export function generateKeyPair(): Promise<KeyPair> {
-  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
-}
-
-/** @throws when the text is not an unencrypted PKCS#8 key on P-256. */
-export function readSigningKey(keyPem: string): Promise<webcrypto.CryptoKey> {
-  return webcrypto.subtle.importKey('pkcs8', derOf(keyPem), ALGORITHM, false, ['sign'])
 }
 
 /** The subject of RFC 5280 §4.1.2.6 with a common name alone; 64 characters are the bound of its appendix A.1. */
@@ -81,8 +71,15 @@ export function nameOf({ pkijs, asn1js }: X509, commonName: string): RelativeDis
   return new pkijs.RelativeDistinguishedNames({ typesAndValues: [attribute] })
 }
 
-/** The start of the hash of the public key's bits (RFC 7093 §2, method 1), by which an issuer and what it issued find each other. */
-export function keyIdOf(certificate: Certificate): Buffer {
+/**
+ * By which an issuer and what it issued find each other. An authority made by another tool may have chosen it otherwise, and
+ * what it says of itself counts (RFC 5280 §4.2.1.1); ours is the start of the hash of the public key's bits (RFC 7093 §2,
+ * method 1).
+ */
+export function keyIdOf(certificate: Certificate): Uint8Array {
+  const own = certificate.extensions?.find(({ extnID }) => extnID === oid.subjectKeyIdentifier)
+  // The value is an OCTET STRING in an OCTET STRING: two bytes of head, and the identifier.
+  if (own !== undefined) return own.extnValue.valueBlock.valueHexView.slice(2)
   const bits = certificate.subjectPublicKeyInfo.subjectPublicKey.valueBlock.valueHexView
   return createHash('sha256').update(bits).digest().subarray(0, KEY_ID_BYTES)
 }
@@ -115,10 +112,10 @@ export async function signCertificate(
   x509: X509,
   certificate: Certificate,
   extensions: Extension[],
-  signingKey: webcrypto.CryptoKey,
+  { key, hash }: SigningKey,
 ): Promise<string> {
   certificate.extensions = extensions
-  await certificate.sign(signingKey, SIGNATURE_HASH, engineOf(x509))
+  await certificate.sign(key, hash, engineOf(x509))
   return pemOf('CERTIFICATE', certificate.toSchema(true).toBER())
 }
 
@@ -127,12 +124,8 @@ export function readCertificate({ pkijs }: X509, certPem: string): Certificate {
   return pkijs.Certificate.fromBER(derOf(certPem))
 }
 
-export async function exportKey({ privateKey }: KeyPair): Promise<string> {
-  return pemOf('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', privateKey))
-}
-
 /** One of our own for each use: the library's default one is state shared with whoever else imports it. */
-function engineOf({ pkijs }: X509): CryptoEngine {
+export function engineOf({ pkijs }: X509): CryptoEngine {
   return new pkijs.CryptoEngine({ name: 'node', crypto: webcrypto })
 }
 
@@ -147,20 +140,23 @@ function randomSerial(): ArrayBuffer {
 }
 
 /** RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050. */
-function timeOf({ pkijs }: X509, value: Date) {
+export function timeOf({ pkijs }: X509, value: Date) {
   const isUtcTime = value.getUTCFullYear() < FIRST_YEAR_OF_GENERALIZED_TIME
   const { UTCTime, GeneralizedTime } = pkijs.TimeType
   return new pkijs.Time({ type: isUtcTime ? UTCTime : GeneralizedTime, value })
 }
 
 /** RFC 7468 §2. */
-function pemOf(label: string, der: ArrayBuffer): string {
-  const lines = Buffer.from(der).toString('base64').match(PEM_LINE) ?? []
+export function pemOf(label: string, der: ArrayBuffer | Uint8Array): string {
+  const lines =
+    Buffer.from(der as Uint8Array)
+      .toString('base64')
+      .match(PEM_LINE) ?? []
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n')
 }
 
-function derOf(pem: string): Buffer<ArrayBuffer> {
-  const [, body] = /-----BEGIN [A-Z ]+-----([\s\S]+?)-----END /.exec(pem) ?? []
+export function derOf(pem: string): Buffer<ArrayBuffer> {
+  const [, body] = /-----BEGIN [A-Z0-9 ]+-----([\s\S]+?)-----END /.exec(pem) ?? []
   if (body === undefined) throw new TypeError('expected PEM, a text with "-----BEGIN", got none')
   return Buffer.from(body, 'base64')
 }
