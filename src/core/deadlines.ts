@@ -1,6 +1,6 @@
 // Many waits of one length, watched with one timer: arming and disarming costs a few assignments, cheap enough for every
 // request. What to do with whoever waited too long is the owner's business.
-import type { Clock, Timer } from '../core/index.ts'
+import type { Clock, Timer } from './clock.ts'
 
 /** How finely the timeout is divided; a wait ends at most this part of the timeout late. */
 const TICKS_PER_TIMEOUT = 8

@@ -254,7 +254,7 @@ export const errorTable = {
     level: 'error',
     retry: 'safe',
     meaning:
-      'The TLS handshake with the endpoint failed (certificate, name or version); the request never left.',
+      'TLS with the endpoint failed: its certificate (authority, name, validity, pin), the gateway’s own client certificate, or no version, suite or group in common. The request never left.',
   },
   GW_UPSTREAM_BROKEN: {
     source: 'upstream',

@@ -10,6 +10,28 @@ export interface ListenerIdentity {
   readonly name: string
   /** True when the socket is TLS. */
   readonly secure: boolean
+  /** True when servers are to be told who a verified client is. */
+  readonly forwardsPeer: boolean
+}
+
+/** Who a client is by its certificate. Everything in it is the client's claim unless `verified`. */
+export interface PeerIdentity {
+  /** Distinguished name as in RFC 4514: `CN=a,O=b`. */
+  readonly subject: string
+  /** The most specific one of the subject. */
+  readonly commonName: string | undefined
+  /** Subject alternative names of the certificate. */
+  readonly dnsNames: readonly string[]
+  readonly uris: readonly string[]
+  readonly emails: readonly string[]
+  /** The only URI, when it is a SPIFFE id. */
+  readonly spiffeId: string | undefined
+  /** SHA-256 over the certificate: 64 hexadecimal digits in lower case. */
+  readonly fingerprint256: string
+  readonly serialNumber: string
+  readonly issuer: string
+  /** True when an authority that the listener trusts vouches for it: it is valid, for clients, and not revoked. */
+  readonly verified: boolean
 }
 
 export interface Exchange {
@@ -25,6 +47,8 @@ export interface Exchange {
   readonly rawHeaders: RawHeaders
   /** IP address of the peer of the socket. */
   readonly remoteAddress: string
+  /** Who the client is by its certificate. Undefined: it was not asked, or has none. */
+  readonly peer: PeerIdentity | undefined
   /** Value of Host (HTTP/1.1) or :authority (HTTP/2), never empty. */
   readonly authority: string
   readonly answer: Answer

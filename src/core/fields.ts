@@ -30,12 +30,26 @@ interface TextRange {
   readonly max: string
 }
 
+const MS_PER_SECOND = 1_000
+
 /** A duration with its unit, such as `30s`; kept as text in the document. */
 export function duration({ min, max }: TextRange): z.ZodString {
   const inRange = between(parseDurationMs, min, max)
   return note(z.string().regex(DURATION_PATTERN).refine(inRange), {
     expected: `a duration from ${min} to ${max}`,
     mend: 'write a number with its unit (ms, s, m, h, d), like "30s"',
+    shown: 'as-is',
+  })
+}
+
+/** A duration for a protocol that counts in seconds: half of one would be sent as 0, which may mean something else. */
+export function wholeSeconds({ min, max }: TextRange): z.ZodString {
+  const inRange = between(parseDurationMs, min, max)
+  const check = (written: string): boolean =>
+    inRange(written) && toMs(written) % MS_PER_SECOND === 0
+  return note(z.string().regex(DURATION_PATTERN).refine(check), {
+    expected: `a duration in whole seconds from ${min} to ${max}`,
+    mend: 'write a number with its unit (s, m, h, d), like "365d"',
     shown: 'as-is',
   })
 }

@@ -8,7 +8,16 @@ export {
   type ErrorCode,
   type ErrorRow,
 } from './errors.ts'
-export type { Answer, AnswerEnd, Exchange, ListenerIdentity, RawHeaders } from './exchange.ts'
+export type {
+  Answer,
+  AnswerEnd,
+  Exchange,
+  ListenerIdentity,
+  PeerIdentity,
+  RawHeaders,
+} from './exchange.ts'
+export { Deadlines, Wait } from './deadlines.ts'
 export { LiveSet, type LiveMember } from './live-set.ts'
 export type { Part } from './part.ts'
+export { parseDurationMs } from './quantity.ts'
 export { renderErrorBody, renderErrorJson } from './error-body.ts'

@@ -2,6 +2,7 @@
 // parser gave up before there was one. Which refusal it is, is decided elsewhere.
 import { STATUS_CODES } from 'node:http'
 import { GatewayError, renderErrorBody, type Answer } from '../core/index.ts'
+import type { SecurityHeaders } from './security-headers.ts'
 
 /** Answers an exchange that has not been answered yet. */
 export function answerError(answer: Answer, error: GatewayError, requestId: string): void {
@@ -18,11 +19,21 @@ function errorHeaders(error: GatewayError, body: Buffer): string[] {
   return headers
 }
 
-/** A whole HTTP/1.1 answer, for a connection that is closed after it. `nowMs` is for Date (RFC 9110 §6.6.1). */
-export function renderRawError(error: GatewayError, requestId: string, nowMs: number): Buffer {
+export interface RawErrorContext {
+  readonly requestId: string
+  /** For Date (RFC 9110 §6.6.1). */
+  readonly nowMs: number
+  readonly security: SecurityHeaders
+}
+
+/** A whole HTTP/1.1 answer, for a connection that is closed after it. */
+export function renderRawError(
+  error: GatewayError,
+  { requestId, nowMs, security }: RawErrorContext,
+): Buffer {
   const { status } = error.row
   const body = renderErrorBody(error, { requestId })
-  const fields = errorHeaders(error, body)
+  const fields = security.addedTo(errorHeaders(error, body))
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}`]
   for (let at = 0; at < fields.length; at += 2) lines.push(`${fields[at]}: ${fields[at + 1]}`)
   lines.push(`date: ${new Date(nowMs).toUTCString()}`, 'connection: close', '', '')

@@ -1,10 +1,9 @@
 // An answer over HTTP/1.1 or 1.0, on Node's ServerResponse. Decides whether the connection outlives it.
 import type { ServerResponse } from 'node:http'
-import type { RawHeaders } from '../core/index.ts'
+import { type RawHeaders, Wait } from '../core/index.ts'
 import { isEventStream, toPairs } from './answer-headers.ts'
 import type { Http1Connection } from './http1-connection.ts'
 import type { Http1Exchange } from './http1-exchange.ts'
-import { Wait } from './deadlines.ts'
 import { PacedAnswer } from './paced-answer.ts'
 import { MAX_DISCARD_BYTES, type Lingering } from './surroundings.ts'
 
@@ -36,8 +35,9 @@ export class Http1Answer extends PacedAnswer {
   protected sendHead(status: number, headers: RawHeaders): void {
     const response = this.#response
     this.#isLast = this.#connection.isClosing || this.#leavesTooMuchUnread()
-    const fields = headers as string[]
-    response.writeHead(status, this.#isLast ? [...fields, 'connection', 'close'] : fields)
+    const fields = this.#connection.surroundings.security.addedTo(headers)
+    if (this.#isLast) fields.push('connection', 'close')
+    response.writeHead(status, fields)
     // Other heads go out with their first chunk; an event stream may have none for minutes.
     if (isEventStream(headers)) response.flushHeaders()
   }

@@ -1,7 +1,6 @@
 // One HTTP/1.x connection: its exchanges one after the other, and what to do when the parser or a timer gives up.
 import type { Socket } from 'node:net'
-import type { GatewayError } from '../core/index.ts'
-import { Wait } from './deadlines.ts'
+import { type GatewayError, Wait } from '../core/index.ts'
 import { refusalOfParserError, renderRawError } from './error-answer.ts'
 import type { Http1Exchange } from './http1-exchange.ts'
 import type { Arrival, Lingering, Surroundings } from './surroundings.ts'
@@ -94,7 +93,8 @@ export class Http1Connection {
     this.isClosing = true
     surroundings.onRefusal(error, arrival.remoteAddress, id)
     if (this.#current !== undefined) return
-    socket.end(renderRawError(error, id, surroundings.nowMs()))
+    const { security, nowMs } = surroundings
+    socket.end(renderRawError(error, { requestId: id, nowMs: nowMs(), security }))
     surroundings.lingering.watch(new Wait<Lingering>(this))
   }
 

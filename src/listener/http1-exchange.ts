@@ -4,6 +4,7 @@ import {
   GatewayError,
   type Exchange,
   type ListenerIdentity,
+  type PeerIdentity,
   type RawHeaders,
 } from '../core/index.ts'
 import { answerError } from './error-answer.ts'
@@ -32,6 +33,7 @@ export class Http1Exchange implements Exchange {
   readonly query: string
   readonly rawHeaders: RawHeaders
   readonly remoteAddress: string
+  readonly peer: PeerIdentity | undefined
   readonly authority: string
   readonly answer: Http1Answer
   readonly body: RequestBody
@@ -59,6 +61,7 @@ export class Http1Exchange implements Exchange {
     this.query = query
     this.rawHeaders = request.rawHeaders
     this.remoteAddress = arrival.remoteAddress
+    this.peer = arrival.peer
     this.authority = authority
     this.body = new RequestBody({
       stream: request,

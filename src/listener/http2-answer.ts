@@ -34,7 +34,8 @@ export class Http2Answer extends PacedAnswer {
   protected sendHead(status: number, headers: RawHeaders): void {
     if (!this.#isOpen) return
     const { method, body } = this.#exchange
-    const fields = toHttp2Headers(status > MAX_STATUS ? 500 : status, headers)
+    const secured = this.#connection.surroundings.security.addedTo(headers)
+    const fields = toHttp2Headers(status > MAX_STATUS ? 500 : status, secured)
     if (method === 'HEAD' || STATUSES_WITHOUT_CONTENT.has(status)) {
       this.#stream.respond(fields, { endStream: true })
       return

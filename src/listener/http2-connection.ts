@@ -1,6 +1,6 @@
 // One HTTP/2 connection: its streams as exchanges, and the waits that Node has no timer for.
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import { Wait } from './deadlines.ts'
+import { Wait } from '../core/index.ts'
 import { Http2Exchange, type ReceivedHeaders } from './http2-exchange.ts'
 import type { Behind } from './paced-answer.ts'
 import type { Arrival, IdleSession, Lingering, Surroundings } from './surroundings.ts'

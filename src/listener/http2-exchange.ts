@@ -1,12 +1,13 @@
 // One request over HTTP/2, in the terms of HTTP/1.1: pseudo-header fields become members, cookie crumbs one field.
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import {
-  GatewayError,
   type Exchange,
+  GatewayError,
   type ListenerIdentity,
+  type PeerIdentity,
   type RawHeaders,
+  Wait,
 } from '../core/index.ts'
-import { Wait } from './deadlines.ts'
 import { answerError } from './error-answer.ts'
 import { Http2Answer } from './http2-answer.ts'
 import type { Http2Connection } from './http2-connection.ts'
@@ -31,6 +32,7 @@ export class Http2Exchange implements Exchange {
   readonly query: string
   readonly rawHeaders: RawHeaders
   readonly remoteAddress: string
+  readonly peer: PeerIdentity | undefined
   readonly authority: string
   readonly answer: Http2Answer
   readonly body: RequestBody
@@ -63,6 +65,7 @@ export class Http2Exchange implements Exchange {
     this.query = accepted.query ?? ''
     this.authority = accepted.authority ?? ''
     this.remoteAddress = arrival.remoteAddress
+    this.peer = arrival.peer
     this.body = new RequestBody({
       stream,
       hasContent: (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0,

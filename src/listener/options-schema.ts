@@ -1,73 +1,19 @@
 // The config keys of a socket and how they become ListenerOptions: one of `listeners`, and the socket part of `limits`.
-import { isIP } from 'node:net'
-import {
-  type DocumentOf,
-  duration,
-  flag,
-  integer,
-  path,
-  section,
-  size,
-  text,
-  toBytes,
-  toMs,
-} from '../core/fields.ts'
+import { type DocumentOf, duration, flag, integer, size, toBytes, toMs } from '../core/fields.ts'
+import { serverTlsSchema, toServerTlsOptions } from '../tls/index.ts'
+import { listenField, toAddress } from './address.ts'
 import type { ListenerOptions, SocketLimits } from './options.ts'
+import { redirectShape } from './redirect/options-schema.ts'
+import { securityHeadersSchema, toSecurityHeaders } from './security-headers-schema.ts'
 
-/** Host (a name, an IPv4 address, an IPv6 address in brackets, or nothing for all interfaces) and port. */
-const ADDRESS_PATTERN = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]*):(\d{1,5})$/
-const MAX_PORT = 65_535
-
-export interface Address {
-  /** '' means all interfaces. IPv6 without brackets. */
-  readonly host: string
-  readonly port: number
-}
-
-/** `"[::1]:8443"` → host and port. Undefined when the text is not an address to listen on. */
-export function parseAddress(listen: string): Address | undefined {
-  const match = ADDRESS_PATTERN.exec(listen)
-  if (match === null) return undefined
-  const [, written = '', digits] = match
-  const host = written.startsWith('[') ? written.slice(1, -1) : written
-  const port = Number(digits)
-  if (port > MAX_PORT || (written !== host && isIP(host) !== 6)) return undefined
-  return { host, port }
-}
-
-/** A key that takes an address to listen on. */
-export function addressField(
-  notes: { readonly expected: string; readonly mend: string },
-  isFit: (address: Address) => boolean = () => true,
-) {
-  return text({
-    ...notes,
-    pattern: ADDRESS_PATTERN,
-    check: (written) => {
-      const address = parseAddress(written)
-      return address !== undefined && isFit(address)
-    },
-    shown: 'as-is',
-  })
-}
-
-export const serverTlsSchema = section({
-  cert_file: path('a PEM file with a certificate').describe(
-    'PEM file with the certificate, leaf first, followed by its chain. Relative paths start at the folder of the config file.',
-  ),
-  key_file: path('a PEM file with a private key').describe(
-    'PEM file with the private key of the certificate, not encrypted.',
-  ),
-})
+export { type Address, addressField, parseAddress } from './address.ts'
+export { passthroughShape, toPassthroughOptions } from './passthrough/options-schema.ts'
+export { toPublicAuthority, toRedirectOptions } from './redirect/options-schema.ts'
+export { checkSecurityHeaders, effectiveSecurityHeaders } from './security-headers-schema.ts'
 
 /** The keys of a listener that are about its socket. */
 export const listenerShape = {
-  listen: addressField({
-    expected: 'host:port, "[IPv6]:port", or ":port" for all interfaces',
-    mend: 'write it in quotes, like "127.0.0.1:8443"',
-  }).describe(
-    'Address to listen on. `":8443"` means all interfaces; port 0 lets the system choose. An address beyond loopback needs `insecure_allow_public: true`, because nothing authenticates callers yet.',
-  ),
+  listen: listenField(),
   tls: serverTlsSchema
     .optional()
     .describe('Certificate and key of this listener. Without it the listener speaks plain HTTP.'),
@@ -76,6 +22,8 @@ export const listenerShape = {
     .describe(
       'Offer HTTP/2 beside HTTP/1.1 in the TLS handshake (ALPN). Only a listener with `tls` can: `true` without it is a fault. Default: true with `tls`, else false.',
     ),
+  ...redirectShape,
+  security_headers: securityHeadersSchema,
 }
 
 /** The keys of `limits` that belong to sockets; the protocol stage brings the rest. */
@@ -160,13 +108,12 @@ export function toListenerOptions(
   { limits, resolvePath }: ListenerContext,
 ): ListenerOptions {
   const { listen, tls } = document
-  const address = parseAddress(listen)
-  if (address === undefined) throw new Error(`an address that the schema let through: ${listen}`)
   return {
     name: listen,
-    ...address,
-    tls: tls && { certFile: resolvePath(tls.cert_file), keyFile: resolvePath(tls.key_file) },
+    ...toAddress(listen),
+    tls: tls && toServerTlsOptions(tls, resolvePath),
     http2: document.http2 ?? tls !== undefined,
+    securityHeaders: toSecurityHeaders(document.security_headers, tls !== undefined),
     limits,
   }
 }

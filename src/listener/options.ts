@@ -1,12 +1,6 @@
 // Options of the sockets: the config section `listeners[]` and the socket part of `limits`.
-
-/** Certificate and key of a listener, as files. */
-export interface ServerTlsOptions {
-  /** PEM file with the certificate, leaf first, followed by its chain. */
-  readonly certFile: string
-  /** PEM file with the private key. */
-  readonly keyFile: string
-}
+import type { RawHeaders } from '../core/index.ts'
+import type { ServerTlsOptions } from '../tls/index.ts'
 
 /** Budgets of a socket. */
 export interface SocketLimits {
@@ -38,5 +32,38 @@ export interface ListenerOptions {
   /** Undefined: plain HTTP. */
   readonly tls: ServerTlsOptions | undefined
   readonly http2: boolean
+  /** Security header fields for every answer: name, value, name, value, … */
+  readonly securityHeaders: RawHeaders
+  readonly limits: SocketLimits
+}
+
+/** A plain listener that sends everyone to the https listener it belongs to. */
+export interface RedirectOptions {
+  /** The configured address as written. */
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  /** Folder with the challenges of an ACME client. Undefined: none are served. */
+  readonly acmeChallengeDir: string | undefined
+  readonly securityHeaders: RawHeaders
+}
+
+/** Where connections for some names go, undecrypted. */
+export interface PassthroughTarget {
+  /** Names as in certificates: exact, `*.a.example` for one label, or `*` for whatever has no other target. Lower case. */
+  readonly serverNames: readonly string[]
+  readonly host: string
+  readonly port: number
+  readonly connectTimeoutMs: number
+  /** No byte in either direction for this long ends the connection. */
+  readonly idleTimeoutMs: number
+}
+
+/** A listener that passes TLS connections on without decrypting them. */
+export interface PassthroughOptions {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly targets: readonly PassthroughTarget[]
   readonly limits: SocketLimits
 }

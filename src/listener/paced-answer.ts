@@ -1,7 +1,12 @@
 // What answers have in common on both HTTP versions: state, pacing and the deadline for clients that do not read. How
 // bytes get onto the wire is left to the two subclasses.
-import type { Answer, AnswerEnd, RawHeaders } from '../core/index.ts'
-import { Wait, type Deadlines } from './deadlines.ts'
+import {
+  type Answer,
+  type AnswerEnd,
+  type Deadlines,
+  type RawHeaders,
+  Wait,
+} from '../core/index.ts'
 
 /**
  * Largest piece handed to the socket at once. The slow-reader deadline starts anew with each piece, so it demands a pace

@@ -1,10 +1,16 @@
 // What the two HTTP versions share within one listener: whom to hand exchanges to, whom to tell, and the watched waits.
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { Exchange, GatewayError, ListenerIdentity } from '../core/index.ts'
-import type { Deadlines } from './deadlines.ts'
+import type {
+  Deadlines,
+  Exchange,
+  GatewayError,
+  ListenerIdentity,
+  PeerIdentity,
+} from '../core/index.ts'
 import type { SocketLimits } from './options.ts'
 import type { SlowReaders } from './paced-answer.ts'
+import type { SecurityHeaders } from './security-headers.ts'
 
 /**
  * How long a connection that is being closed goes on reading. Closing with unread bytes makes the kernel send a reset, and
@@ -20,6 +26,8 @@ export interface Arrival {
   /** The TCP socket, below TLS if there is any. */
   readonly socket: Socket
   readonly remoteAddress: string
+  /** Who the client is by its certificate, once TLS has asked for one. */
+  readonly peer?: PeerIdentity | undefined
   /** The answer to every request, for a connection that is one too many. */
   readonly refusal: GatewayError | undefined
 }
@@ -40,11 +48,19 @@ export interface LateBody {
 }
 
 /** Why a connection was closed without an answer. */
-export type CutReason = 'idle' | 'pipelining' | 'handshake_failed' | 'handshake_timeout'
+export type CutReason =
+  | 'idle'
+  | 'pipelining'
+  | 'handshake_failed'
+  | 'handshake_timeout'
+  | 'unknown_name'
+  | 'unreachable'
+  | 'loop'
 
 export interface Surroundings {
   readonly identity: ListenerIdentity
   readonly limits: SocketLimits
+  readonly security: SecurityHeaders
   readonly nextId: () => string
   readonly nowMs: () => number
   /** Never throws. */

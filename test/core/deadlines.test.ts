@@ -1,6 +1,6 @@
 // Many waits on one timer: none ends early, none much too late, and no timer stays behind.
 import { describe, expect, it } from 'vitest'
-import { Deadlines, Wait } from '../../src/listener/deadlines.ts'
+import { Deadlines, Wait } from '../../src/core/index.ts'
 import { manualClock, type ManualClock } from '../support/manual-clock.ts'
 
 const TIMEOUT_MS = 800

@@ -147,7 +147,7 @@ describe('renegotiation', () => {
 
 describe.each(['tcp', 'tls'])('the accept rate over %s', (over) => {
   it('answers 503 with Retry-After to what comes beyond the burst, and closes', async () => {
-    const clock = manualClock()
+    const clock = manualClock(Date.now())
     const { target, refusals, exchanges, count } = await startListener({
       tls: over === 'tls',
       clock,

@@ -5,6 +5,7 @@ import { silentLog, createMetrics } from '../../src/observability/index.ts'
 import { systemClock, type Exchange } from '../../src/core/index.ts'
 import { createListener } from '../../src/listener/index.ts'
 import { issueCert } from '../support/certificates.ts'
+import { serverTlsOptions } from '../support/tls-options.ts'
 import { openRaw, rawHttp } from '../support/raw-http.ts'
 import { until } from '../support/servers.ts'
 import { openHttp2, request } from './http2-client.ts'
@@ -194,7 +195,15 @@ describe('a listener that could not start', () => {
     onTestFinished(() => void taken.close())
     const { port } = taken.address() as AddressInfo
     const listener = createListener(
-      { name: 'taken', host: '127.0.0.1', port, tls: undefined, http2: false, limits: LIMITS },
+      {
+        name: 'taken',
+        host: '127.0.0.1',
+        port,
+        tls: undefined,
+        http2: false,
+        securityHeaders: [],
+        limits: LIMITS,
+      },
       context,
     )
     await expect(listener.start()).rejects.toMatchObject({ code: 'EADDRINUSE' })
@@ -204,7 +213,15 @@ describe('a listener that could not start', () => {
   it('can be stopped while it starts', async () => {
     const metrics = createMetrics()
     const listener = createListener(
-      { name: 'soon', host: '127.0.0.1', port: 0, tls: issueCert(), http2: true, limits: LIMITS },
+      {
+        name: 'soon',
+        host: '127.0.0.1',
+        port: 0,
+        tls: serverTlsOptions(issueCert()),
+        http2: true,
+        securityHeaders: [],
+        limits: LIMITS,
+      },
       { ...context, metrics },
     )
     const started = listener.start()
@@ -215,7 +232,15 @@ describe('a listener that could not start', () => {
 
   it('can be stopped before it was started, and twice', async () => {
     const listener = createListener(
-      { name: 'never', host: '127.0.0.1', port: 0, tls: undefined, http2: false, limits: LIMITS },
+      {
+        name: 'never',
+        host: '127.0.0.1',
+        port: 0,
+        tls: undefined,
+        http2: false,
+        securityHeaders: [],
+        limits: LIMITS,
+      },
       context,
     )
     await listener.stop(LONG_MS)

@@ -293,7 +293,7 @@ describe('the budgets', () => {
 
   it('leave a session alone while a stream is open', async () => {
     let open: Exchange | undefined
-    const clock = manualClock()
+    const clock = manualClock(Date.now())
     const server = await startListener({ tls: true, clock, onExchange: (it) => (open = it) })
     const answer = request(openHttp2(server), { ':path': '/' })
     await until(() => open !== undefined, 'the exchange')

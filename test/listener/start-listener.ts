@@ -1,19 +1,31 @@
 // A listener on a free port with everything a test does not care about filled in, stopped when the test is over.
 import { onTestFinished } from 'vitest'
-import { systemClock, type Clock, type Exchange, type GatewayError } from '../../src/core/index.ts'
+import {
+  systemClock,
+  type Clock,
+  type Exchange,
+  type GatewayError,
+  type RawHeaders,
+} from '../../src/core/index.ts'
 import { createListener, type Listener, type SocketLimits } from '../../src/listener/index.ts'
 import { createMetrics, silentLog, type Log, type Metrics } from '../../src/observability/index.ts'
+import type { ServerTlsOptions } from '../../src/tls/index.ts'
 import { issueCert } from '../support/certificates.ts'
+import { serverTlsOptions } from '../support/tls-options.ts'
 import type { RawTarget } from '../support/raw-http.ts'
 
 export interface TestListenerOptions {
   /** Default: every request is answered with 200 and "ok". */
   readonly onExchange?: (exchange: Exchange) => void
   readonly limits?: Partial<SocketLimits>
-  readonly tls?: boolean
+  readonly tls?: boolean | ServerTlsOptions
+  /** Certificate to trust, for a listener with TLS options of its own. */
+  readonly ca?: Buffer
   /** Default: true with TLS. */
   readonly http2?: boolean
   readonly host?: string
+  /** Default: none. */
+  readonly securityHeaders?: RawHeaders
   readonly clock?: Clock
   readonly log?: Log
 }
@@ -79,8 +91,9 @@ export const readBodyUpTo =
   }
 
 export async function startListener(options: TestListenerOptions = {}): Promise<TestListener> {
-  const { tls = false, http2 = tls, onExchange = (it) => answerText(it, 'ok') } = options
-  const certificate = tls ? issueCert() : undefined
+  const { tls = false, onExchange = (it) => answerText(it, 'ok') } = options
+  const { http2 = tls !== false } = options
+  const certificate = tls === true ? issueCert() : undefined
   const metrics = createMetrics()
   const exchanges: Exchange[] = []
   const refusals: Refusal[] = []
@@ -89,8 +102,13 @@ export async function startListener(options: TestListenerOptions = {}): Promise<
       name: 'test',
       host: options.host ?? '127.0.0.1',
       port: 0,
-      tls: certificate,
+      tls: certificate
+        ? serverTlsOptions(certificate)
+        : tls === false
+          ? undefined
+          : (tls as ServerTlsOptions),
       http2,
+      securityHeaders: options.securityHeaders ?? [],
       limits: { ...LIMITS, ...options.limits },
     },
     {
@@ -109,7 +127,7 @@ export async function startListener(options: TestListenerOptions = {}): Promise<
   onTestFinished(() => listener.stop(0))
   await listener.start()
   const { port } = listener.address
-  const ca = certificate?.ca ?? Buffer.alloc(0)
+  const ca = options.ca ?? certificate?.ca ?? Buffer.alloc(0)
   const count: TestListener['count'] = async (metric, labels = {}) => {
     const { values } = await metrics[metric].get()
     const wanted = Object.entries(labels)
@@ -117,6 +135,6 @@ export async function startListener(options: TestListenerOptions = {}): Promise<
       wanted.every(([name, value]) => (found as Record<string, unknown>)[name] === value)
     return values.filter((it) => isWanted(it.labels)).reduce((sum, it) => sum + it.value, 0)
   }
-  const target = tls ? { port, tls: { ca, servername: 'localhost' } } : { port }
+  const target = tls !== false ? { port, tls: { ca, servername: 'localhost' } } : { port }
   return { listener, port, target, ca, exchanges, refusals, metrics, count }
 }
