@@ -1,137 +1,87 @@
-// A certificate and its key, from their files to what a server can use, or everything that is wrong with them. The
-// config reports the problems as faults with a line; a listener stops the start.
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
+// What every file of TLS material has in common: how it is read, what can be wrong with it, and how that is said. What is in
+// the files is read by credential.ts, authorities.ts and revocation.ts.
+import { readFileSync, statSync } from 'node:fs'
 import { isNodeError } from '../core/index.ts'
 
-export interface CertificateFiles {
-  /** PEM file with the certificate, leaf first, followed by its chain. */
-  readonly certFile: string
-  /** PEM file with the private key. */
-  readonly keyFile: string
-}
+/** What a file, or a password, was named for. */
+export type MaterialPart =
+  | 'certificate'
+  | 'key'
+  | 'key-password'
+  | 'pfx'
+  | 'pfx-password'
+  | 'authorities'
+  | 'revocation'
+  | 'pins'
 
-export interface Material {
-  readonly certPem: string
-  readonly keyPem: string
-  readonly certificate: X509Certificate
-}
-
-/** Why a file cannot be used. Names files and mend, never content. */
-export interface MaterialProblem {
-  readonly of: 'certificate' | 'key'
+/** Names files and mend, never content. */
+export interface Complaint {
+  /** Or the config key, where the problem is not in a file. */
   readonly file: string
   readonly expected: string
   readonly got: string
   readonly mend: string
 }
 
-export type MaterialReading =
-  | { readonly ok: true; readonly material: Material }
+/** Why a file cannot be used. */
+export interface MaterialProblem extends Complaint {
+  readonly of: MaterialPart
+}
+
+/** What was read, or everything that is wrong with it. */
+export type Reading<T> =
+  | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problems: readonly MaterialProblem[] }
 
-/** Reads both files and checks them by themselves and against each other; tells the problems of both at once. */
-export function readMaterial(
-  { certFile, keyFile }: CertificateFiles,
-  nowMs: number,
-): MaterialReading {
-  const certificate = readPem(certFile, CERTIFICATE)
-  const key = readPem(keyFile, PRIVATE_KEY)
-  if ('problem' in certificate || 'problem' in key) {
-    const problems = [certificate, key].flatMap((it) => ('problem' in it ? it.problem : []))
-    return { ok: false, problems }
-  }
-  const material = { certPem: certificate.pem, keyPem: key.pem, certificate: certificate.value }
-  const problem =
-    pairProblem(material, key.value, { certFile, keyFile }) ??
-    fitnessProblem(material, certFile, nowMs)
-  return problem === undefined ? { ok: true, material } : { ok: false, problems: [problem] }
-}
+/** Files that TLS cannot start with. The message names file and mend, never content. */
+export class TlsMaterialError extends Error {
+  override readonly name = 'TlsMaterialError'
+  readonly code = 'TLS_MATERIAL'
+  /** Of the first problem. */
+  readonly file: string
+  readonly problems: readonly Complaint[]
 
-function pairProblem(
-  { certificate }: Material,
-  key: KeyObject,
-  { certFile, keyFile }: CertificateFiles,
-): MaterialProblem | undefined {
-  if (certificate.checkPrivateKey(key)) return undefined
-  return {
-    of: 'key',
-    file: keyFile,
-    expected: `the private key of the certificate in ${certFile}`,
-    got: 'the key of another certificate',
-    mend: 'name the files of one pair',
+  constructor(...problems: readonly [Complaint, ...Complaint[]]) {
+    super(problems.map(formatProblem).join('; and '))
+    this.file = problems[0].file
+    this.problems = problems
   }
 }
 
-/** Why a certificate with its own key can still not be served with. */
-function fitnessProblem(
-  { certPem, keyPem, certificate }: Material,
-  certFile: string,
-  nowMs: number,
-): MaterialProblem | undefined {
-  const base = { of: 'certificate', file: certFile } as const
-  if (Date.parse(certificate.validTo) <= nowMs) {
-    const got = `one that expired on ${certificate.validTo}`
-    return { ...base, expected: 'a certificate that has not expired', got, mend: 'renew it' }
-  }
+function formatProblem({ file, expected, got, mend }: Complaint): string {
+  return `${file}: expected ${expected}, got ${got}; ${mend}`
+}
+
+/** @throws TlsMaterialError with all problems. */
+export function valueOf<T>(reading: Reading<T>): T {
+  if (reading.ok) return reading.value
+  const [first, ...others] = reading.problems
+  if (first === undefined) throw new Error('a reading that failed without a problem')
+  throw new TlsMaterialError(first, ...others)
+}
+
+/** A failed reading with one problem. */
+export function failed(problem: MaterialProblem): Reading<never> {
+  return { ok: false, problems: [problem] }
+}
+
+/** Far more than the roots of the whole web, or the revocations of a company, take up. */
+const MAX_FILE_BYTES = 16_777_216
+
+/** The whole file. */
+export function readMaterialFile(
+  file: string,
+  { of, expected }: Pick<MaterialProblem, 'of' | 'expected'>,
+): Reading<Buffer> {
   try {
-    createSecureContext({ cert: certPem, key: keyPem })
-    return undefined
-  } catch {
-    // Its key is too short or its signature too weak for OpenSSL's security level; what the code says differs by version.
-    return {
-      ...base,
-      expected: 'a certificate that OpenSSL serves with',
-      got: 'one that it refuses',
-      mend: 'issue it anew with a P-256 or RSA-2048 key and SHA-256',
+    const { size } = statSync(file)
+    if (size > MAX_FILE_BYTES) {
+      return failed({ of, file, expected, got: `${size} bytes`, mend: 'name the right file' })
     }
-  }
-}
-
-interface Kind<T> {
-  readonly of: MaterialProblem['of']
-  readonly expected: string
-  /** @throws when the text is not that. */
-  readonly parse: (pem: string) => T
-}
-
-const CERTIFICATE: Kind<X509Certificate> = {
-  of: 'certificate',
-  expected: 'a PEM file with a certificate',
-  parse: (pem) => new X509Certificate(pem),
-}
-
-const PRIVATE_KEY: Kind<KeyObject> = {
-  of: 'key',
-  expected: 'a PEM file with a private key that is not encrypted',
-  parse: (pem) => createPrivateKey(pem),
-}
-
-type Read<T> = { readonly pem: string; readonly value: T } | { readonly problem: MaterialProblem }
-
-function readPem<T>(file: string, { of, expected, parse }: Kind<T>): Read<T> {
-  let pem: string
-  try {
-    pem = readFileSync(file, 'utf8')
+    return { ok: true, value: readFileSync(file) }
   } catch (thrown) {
-    return { problem: { of, file, expected, ...describeReadFailure(thrown, file) } }
+    return failed({ of, file, expected, ...describeReadFailure(thrown, file) })
   }
-  try {
-    return { pem, value: parse(pem) }
-  } catch {
-    // OpenSSL's messages are about its decoder, and the reader's question is which file is wrong.
-    const got = pem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----')
-      ? `an encrypted key in ${file}`
-      : `${file}, which holds none`
-    return { problem: { of, file, expected, got, mend: mendFor(pem) } }
-  }
-}
-
-function mendFor(pem: string): string {
-  if (pem.includes('ENCRYPTED')) return 'decrypt it with: openssl pkey -in FILE -out FILE'
-  if (pem.includes('-----BEGIN ')) return 'look whether cert_file and key_file are swapped'
-  return 'convert it to PEM, a text that starts with "-----BEGIN"'
 }
 
 /** What kept a file from being read, and the mend. */
@@ -149,4 +99,17 @@ export function describeReadFailure(
     return { got: `a folder at ${file}`, mend: 'name the file in it' }
   }
   throw thrown
+}
+
+/** The blocks of a PEM text (RFC 7468) with one of these labels. */
+export function pemBlocks(text: string, label: RegExp): readonly string[] {
+  return (
+    text.match(new RegExp(`-----BEGIN (${label.source})-----[^]*?-----END \\1-----`, 'g')) ?? []
+  )
+}
+
+/** Why a text holds none of what was looked for; the answer is nearly always in its first line. */
+export function mendForNoPem(bytes: Buffer, derCommand: string): string {
+  if (bytes.includes('-----BEGIN ')) return 'look whether files are swapped'
+  return `convert it to PEM, a text that starts with "-----BEGIN": ${derCommand}`
 }

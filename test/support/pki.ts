@@ -15,6 +15,8 @@ export interface TestLeafOptions {
   /** Extended key usage: `serverAuth`, `clientAuth`, `serverAuth,clientAuth`; '' for none. Default `serverAuth`. */
   readonly purpose?: string
   readonly key?: TestKeyType
+  /** More extensions in the form of openssl's configuration: `authorityInfoAccess=caIssuers;URI:http://a.example/ca`. */
+  readonly extensions?: readonly string[]
   /** Days from now to the beginning and the end of validity; default -1 and 30. Both negative: expired. */
   readonly fromDay?: number
   readonly toDay?: number
@@ -53,9 +55,8 @@ const KEY_ARGUMENTS: Readonly<Record<TestKeyType, readonly string[]>> = {
 
 const DAY_MS = 86_400_000
 
-/** Makes an authority that signs itself, in a folder that goes with the test. */
-export function testAuthority(commonName = 'Test CA'): TestAuthority {
-  const folder = temporaryFolder()
+/** Makes an authority that signs itself, in a folder that goes with the test; or in yours, for several tests. */
+export function testAuthority(commonName = 'Test CA', folder = temporaryFolder()): TestAuthority {
   const authority = new OpensslAuthority(folder)
   const subject = ['-subj', `/CN=${commonName}`]
   const key = newKey(folder, 'ca', 'ec')
@@ -113,6 +114,7 @@ class OpensslAuthority implements TestAuthority {
       'authorityKeyIdentifier=keyid',
       ...(subjectAltName === '' ? [] : [`subjectAltName=${subjectAltName}`]),
       ...(purpose === '' ? [] : [`extendedKeyUsage=${purpose}`]),
+      ...(options.extensions ?? []),
     ]
     const { certFile, keyFile } = this.#sign(options, extensions)
     return leafOf(certFile, keyFile, this.certFile)

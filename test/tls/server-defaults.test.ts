@@ -1,19 +1,24 @@
-// Certificate and key from files: what a listener starts with, and what it refuses to start with, and why.
+// TLS of a listener as it is without any option: what it serves and what it refuses, in versions, suites and groups; and
+// the simplest things that can be wrong with certificate and key.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { loadServerContext, type ServerContext } from '../../src/tls/index.ts'
-import { issueCert, openssl, VALID_DAYS, type TestCertificate } from '../support/certificates.ts'
+import { createServerTls, type ServerTls } from '../../src/tls/index.ts'
+import { issueCert, VALID_DAYS, type TestCertificate } from '../support/certificates.ts'
+import { manualClock } from '../support/manual-clock.ts'
+import { serverTlsOptions } from '../support/tls-options.ts'
 
 /** OpenSSL 3.5 brought ML-KEM; the oldest Node 22 that is supported comes with 3.0. */
 const HAS_HYBRID = Number.parseFloat(process.versions.openssl) >= 3.5
 const MS_PER_DAY = 86_400_000
-const load = (
+const load = async (
   files: { certFile: string; keyFile: string },
   daysFromNow = 0,
-): Promise<ServerContext> =>
-  new Promise((resolve) => resolve(loadServerContext(files, Date.now() + daysFromNow * MS_PER_DAY)))
+): Promise<ServerTls> => {
+  const clock = manualClock(Date.now() + daysFromNow * MS_PER_DAY)
+  return createServerTls(serverTlsOptions(files), { name: 'listener test', clock })
+}
 
 interface Handshake {
   readonly socket: TLSSocket | undefined
@@ -22,8 +27,8 @@ interface Handshake {
 
 /** Makes one handshake with a server of this context. */
 async function shake(certificate: TestCertificate, options: ConnectionOptions): Promise<Handshake> {
-  const context = await load(certificate)
-  const server = createServer(context.options)
+  const { secureContextOptions } = await load(certificate)
+  const server = createServer(secureContextOptions)
   server.on('tlsClientError', () => {})
   server.on('secureConnection', (socket) => socket.on('error', () => {}))
   onTestFinished(() => void server.close())
@@ -45,7 +50,7 @@ async function shake(certificate: TestCertificate, options: ConnectionOptions): 
   })
 }
 
-describe('a server context', () => {
+describe('TLS without options', () => {
   it.each(['ec', 'rsa'] as const)('serves TLS 1.3 and 1.2 with an %s key', async (key) => {
     const certificate = issueCert({ key })
     for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
@@ -74,7 +79,7 @@ describe('a server context', () => {
   )
 
   it('prefers the post-quantum hybrid where the runtime has it, and takes what others have', async () => {
-    const { options } = await load(issueCert())
+    const { secureContextOptions: options } = await load(issueCert())
     const hybrid = HAS_HYBRID ? ['X25519MLKEM768'] : []
     expect(options.ecdhCurve?.split(':')).toEqual([...hybrid, 'X25519', 'P-256', 'P-384'])
     for (const ecdhCurve of [...hybrid, 'X25519', 'P-256', 'P-384']) {
@@ -96,8 +101,14 @@ describe('a server context', () => {
       subjectAltName:
         'DNS:MCP.example,DNS:*.example,IP:127.0.0.1,IP:::1,IP:2001:db8::1,URI:spiffe://a/b,email:a@b.c',
     })
-    const { hosts } = await load(certificate)
-    expect(hosts).toEqual(['mcp.example', '*.example', '127.0.0.1', '::1', '2001:db8::1'])
+    const { certificateHosts } = await load(certificate)
+    expect(certificateHosts).toEqual([
+      'mcp.example',
+      '*.example',
+      '127.0.0.1',
+      '::1',
+      '2001:db8::1',
+    ])
   })
 })
 
@@ -115,11 +126,6 @@ const overwrite = (file: string, content: string): string => {
   writeFileSync(file, content)
   return file
 }
-const encrypt = (file: string): string => {
-  openssl('pkey', '-in', file, '-aes256', '-passout', 'pass:secret', '-out', `${file}.new`)
-  return overwrite(file, readFileSync(`${file}.new`, 'utf8'))
-}
-
 describe('loading fails and names file and mend when', () => {
   const failing: readonly (readonly [string, (files: TestCertificate) => string, RegExp])[] = [
     [
@@ -149,7 +155,6 @@ describe('loading fails and names file and mend when', () => {
       (it) => overwrite(it.keyFile, 'nonsense'),
       /expected a PEM file with a private key/,
     ],
-    ['the key is encrypted', (it) => encrypt(it.keyFile), /got an encrypted key in .*; decrypt it/],
     [
       'the key is another one',
       (it) => overwrite(it.keyFile, readFileSync(issueCert().keyFile, 'utf8')),

@@ -1,0 +1,35 @@
+// Why a connection to a server was refused, in a sentence that a person understands and a client may see: it names what the
+// peer showed, never files or settings of the gateway.
+import { type PeerExpectation, reasonOf } from './client-reasons.ts'
+
+/** TLS with the peer did not come about, or must not be used. The message is fit for clients. */
+export class PeerRefused extends Error {
+  override readonly name = 'PeerRefused'
+  readonly code = 'TLS_PEER_REFUSED'
+  /** What an operator may do about it; not for clients. */
+  readonly mend: string | undefined
+
+  constructor(
+    message: string,
+    { cause, mend }: { cause?: unknown; mend?: string | undefined } = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.mend = mend
+  }
+}
+
+/** Codes of failures on the way to a connection that are TLS's, not the network's. */
+const TLS_CODE =
+  /^(?:ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|CRL_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|INVALID_|HOSTNAME_MISMATCH|PATH_LENGTH|EPROTO)/
+
+/** Undefined when the failure is not TLS's. */
+export function explainPeerFailure(
+  error: Error,
+  expectation: PeerExpectation,
+): PeerRefused | undefined {
+  if (error instanceof PeerRefused) return error
+  const { code } = error as NodeJS.ErrnoException
+  if (typeof code !== 'string' || !TLS_CODE.test(code)) return undefined
+  const { sentence, mend } = reasonOf(error, expectation)
+  return new PeerRefused(sentence, { cause: error, mend })
+}
