@@ -4,6 +4,7 @@ import { z } from 'zod'
 import {
   type DocumentOf,
   duration,
+  flag,
   integer,
   list,
   path,
@@ -14,6 +15,12 @@ import {
   toMs,
   withNotes,
 } from '../core/fields.ts'
+import {
+  clientTlsSchema,
+  mergeClientTls,
+  toClientTlsOptions,
+  type ClientTlsDocument,
+} from '../tls/index.ts'
 import type { HttpEndpointOptions, StdioEndpointOptions } from './options.ts'
 
 const urlEndpointSchema = section({
@@ -24,8 +31,13 @@ const urlEndpointSchema = section({
     check: (written) => URL.canParse(written),
     shown: 'as-url',
   }).describe(
-    'MCP endpoint of the replica (Streamable HTTP). The final one: redirects are not followed (GW_UPSTREAM_REDIRECT). A query is passed on with every call and is never shown.',
+    'MCP endpoint of the replica (Streamable HTTP). The final one: redirects are not followed (GW_UPSTREAM_REDIRECT). A query is passed on with every call and is never shown. Plain `http://` to another machine needs `allow_cleartext: true`.',
   ),
+  tls: clientTlsSchema
+    .optional()
+    .describe(
+      'TLS to this endpoint alone: its keys stand over those of the server’s `tls`, one by one; the keys of the client certificate (`cert_file`, `key_file`, `key_password`, `pfx_file`, `password`) replace each other together. Only with an https:// URL.',
+    ),
 })
 
 const commandEndpointSchema = section({
@@ -80,6 +92,21 @@ export const httpServerShape = {
     mend: 'add one',
     min: 1,
   }).describe('Replicas of the server, used in turn.'),
+  tls: clientTlsSchema
+    .optional()
+    .describe(
+      'TLS to the endpoints with https:// URLs: whom to trust, and what to show. It holds for calls, event streams and health checks alike. Without it: the roots of Node and the system, TLS 1.2 and 1.3.',
+    ),
+  http2: flag()
+    .default(false)
+    .describe(
+      'Offer HTTP/2 to endpoints with https:// URLs. Where the endpoint takes it, calls share connections, up to `max_connections` of them; HTTP/1.1, with a connection per call, costs less processor time.',
+    ),
+  allow_cleartext: flag()
+    .default(false)
+    .describe(
+      'Allow http:// URLs of other machines, to which calls travel unencrypted. Said at every start and in `/readyz`.',
+    ),
   max_connections: integer({ min: 1, max: 65_535 })
     .default(256)
     .describe(
@@ -155,8 +182,13 @@ export function endpointKind(endpoint: unknown): 'http' | 'stdio' | undefined {
 
 export function toHttpEndpoints(
   server: DocumentOf<typeof httpServerShape>,
+  resolvePath: (written: string) => string,
 ): readonly HttpEndpointOptions[] {
-  return server.endpoints.map(({ url }) => ({
+  const toOptions = (tls: ClientTlsDocument | undefined) =>
+    tls === undefined ? {} : { tls: toClientTlsOptions(tls, resolvePath) }
+  // The same object for all that have the same, so that they can share what is made from it.
+  const shared = toOptions(server.tls)
+  return server.endpoints.map(({ url, tls }) => ({
     kind: 'http',
     url,
     maxConnections: server.max_connections,
@@ -165,6 +197,8 @@ export function toHttpEndpoints(
     connectTimeoutMs: toMs(server.connect_timeout),
     responseTimeoutMs: toMs(server.response_timeout),
     idleTimeoutMs: toMs(server.idle_timeout),
+    http2: server.http2,
+    ...(tls === undefined ? shared : toOptions(mergeClientTls(server.tls, tls))),
   }))
 }
 

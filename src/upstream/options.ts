@@ -1,4 +1,5 @@
 // Options of an endpoint: one replica of a server, reached by URL or by command.
+import type { ClientTlsOptions } from '../tls/index.ts'
 
 export interface HttpEndpointOptions {
   readonly kind: 'http'
@@ -15,6 +16,10 @@ export interface HttpEndpointOptions {
   readonly responseTimeoutMs: number
   /** Silence within an answer; does not apply to long-lived streams. */
   readonly idleTimeoutMs: number
+  /** For an https URL. Undefined: the roots of Node and the system, names checked, TLS 1.2 and 1.3. */
+  readonly tls?: ClientTlsOptions
+  /** Offer HTTP/2 in the TLS handshake; many calls then share a connection. Default false. */
+  readonly http2?: boolean
 }
 
 export interface StdioEndpointOptions {

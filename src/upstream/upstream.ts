@@ -4,6 +4,7 @@
 import type { RawHeaders } from '../core/index.ts'
 import type { GatewayError } from '../core/index.ts'
 import type { Part } from '../core/index.ts'
+import type { TlsSource } from '../tls/index.ts'
 import type { Inbound } from '../wire/index.ts'
 
 /** What is sent to an endpoint. */
@@ -43,6 +44,10 @@ export interface UpstreamCall {
 }
 
 export interface Upstream extends Part {
+  /** The TLS configuration of its connections, which may be shared with other endpoints. Undefined: it has none. */
+  readonly tls?: TlsSource | undefined
+  /** What is unsafe about the way to the endpoint, one sentence each. They are said at every start and shown in `/readyz`. */
+  readonly warnings?: readonly string[]
   /** Sends the request. Never throws: every failure reaches the sink, and not before `send` has returned. */
   send(request: UpstreamRequest, sink: AnswerSink): UpstreamCall
   /**
