@@ -12,6 +12,8 @@ export interface LogFields {
   readonly server?: string
   readonly endpoint?: string
   readonly remote?: string
+  /** Name that a client asks for in the TLS handshake; checked to be a host name. */
+  readonly serverName?: string
   readonly method?: string
   readonly rpcMethod?: string
   readonly path?: string
@@ -28,6 +30,12 @@ export interface LogFields {
   readonly address?: string
   readonly file?: string
   readonly version?: string
+  /** What a TLS handshake agreed on, and who the client is by its certificate. */
+  readonly suite?: string
+  readonly group?: string
+  readonly alpn?: string
+  readonly resumed?: boolean
+  readonly peer?: string
   /** The failure behind the line; reduced to the chain of codes and messages. */
   readonly error?: unknown
 }
@@ -52,6 +60,7 @@ const LOGGABLE = new Set<string>([
   'server',
   'endpoint',
   'remote',
+  'serverName',
   'method',
   'rpcMethod',
   'path',
@@ -68,6 +77,11 @@ const LOGGABLE = new Set<string>([
   'address',
   'file',
   'version',
+  'suite',
+  'group',
+  'alpn',
+  'resumed',
+  'peer',
   'error',
 ] satisfies (keyof LogFields)[])
 

@@ -1,5 +1,6 @@
 // The gateway's metrics, all of them, in one registry. docs/reference/metrics.md is generated from this file's table.
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { DurationTally } from './duration-tally.ts'
 import { Tally } from './tally.ts'
 
 /** The library's 10 ms wakes an idle process a hundred times a second. */
@@ -11,7 +12,7 @@ const DURATION_BUCKETS_SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60]
 export interface Metrics {
   readonly registry: Registry
   readonly exchanges: Tally<'route', 'status'>
-  readonly exchangeSeconds: Histogram<'route'>
+  readonly exchangeSeconds: DurationTally<'route'>
   readonly refusals: Counter<'code'>
   readonly connections: Gauge<'listener'>
   readonly connectionsShed: Counter<'listener' | 'reason'>
@@ -22,6 +23,10 @@ export interface Metrics {
   readonly childExits: Counter<'server' | 'reason'>
   readonly childNoiseLines: Counter<'server'>
   readonly eventStreams: Gauge<'route'>
+  readonly tlsReloads: Counter<'source' | 'result'>
+  readonly tlsReloadOk: Gauge<'source'>
+  readonly tlsReloadSuccess: Gauge<'source'>
+  readonly certificateExpiry: Gauge<'role' | 'where'>
 }
 
 /** One registry per gateway, so that two in one process (tests) do not share counts. */
@@ -55,24 +60,25 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   }
   const gauge = <T extends string>(name: string, help: string, labelNames: T[]) =>
     new Gauge<T>({ name: `sallyport_${name}`, help, labelNames, registers })
+  const durations = new DurationTally({
+    name: 'sallyport_exchange_duration_seconds',
+    help: 'Time from the header section to the end of the answer.',
+    label: 'route',
+    boundsSeconds: DURATION_BUCKETS_SECONDS,
+  })
+  registry.registerMetric(durations.asMetric())
   return {
     registry,
     exchanges: tally('exchanges_total', 'Requests answered, by route and status.', [
       'route',
       'status',
     ]),
-    exchangeSeconds: new Histogram({
-      name: 'sallyport_exchange_duration_seconds',
-      help: 'Time from the header section to the end of the answer.',
-      labelNames: ['route'],
-      buckets: DURATION_BUCKETS_SECONDS,
-      registers,
-    }),
+    exchangeSeconds: durations,
     refusals: counter('refusals_total', 'Requests refused or failed, by error code.', ['code']),
     connections: gauge('connections', 'Open client connections.', ['listener']),
     connectionsShed: counter(
       'connections_shed_total',
-      'Connections refused or cut, by reason: accept_rate, max_connections, handshake_failed, handshake_timeout, idle, pipelining.',
+      'Connections refused or cut, by reason: accept_rate, max_connections, handshake_failed, handshake_timeout, idle, pipelining; with passthrough also unknown_name, unreachable, loop.',
       ['listener', 'reason'],
     ),
     slowReaders: counter('slow_readers_total', 'Connections cut because the client did not read.', [
@@ -97,5 +103,37 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       ['server'],
     ),
     eventStreams: gauge('event_streams', 'Open event streams to clients.', ['route']),
+    ...tlsMetrics(registry),
+  }
+}
+
+function tlsMetrics(
+  registry: Registry,
+): Pick<Metrics, 'tlsReloads' | 'tlsReloadOk' | 'tlsReloadSuccess' | 'certificateExpiry'> {
+  const registers = [registry]
+  const gauge = <T extends string>(name: string, help: string, labelNames: T[]) =>
+    new Gauge<T>({ name: `sallyport_${name}`, help, labelNames, registers })
+  return {
+    tlsReloads: new Counter({
+      name: 'sallyport_tls_reloads_total',
+      help: 'Times that certificates, keys or authorities were read anew, by result: changed, unchanged, failed (what was good stays in use).',
+      labelNames: ['source', 'result'],
+      registers,
+    }),
+    tlsReloadOk: gauge(
+      'tls_last_reload_successful',
+      '0 while the files of a listener or server cannot be used and older material stays in use.',
+      ['source'],
+    ),
+    tlsReloadSuccess: gauge(
+      'tls_last_reload_success_timestamp_seconds',
+      'Unix time at which the files of a listener or server were last read and found good.',
+      ['source'],
+    ),
+    certificateExpiry: gauge(
+      'certificate_expiry_timestamp_seconds',
+      'Unix time at which a certificate or revocation list in use ends, the earliest of its place; role: server, client, ca, crl, upstream.',
+      ['role', 'where'],
+    ),
   }
 }
