@@ -1,5 +1,5 @@
 // docs/reference/cli.md from the command tree and the table of exit codes.
-import type { Command } from 'commander'
+import type { Argument, Command } from 'commander'
 import { exitCodeMeanings, exitCodes } from '../../src/cli/exit-codes.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { code, page, table } from './markdown.ts'
@@ -7,7 +7,7 @@ import { code, page, table } from './markdown.ts'
 export function cliPage(): string {
   const never = (): Promise<never> => Promise.reject(new Error('no command runs here'))
   const program = createProgram(
-    { serve: never, check: never, configShow: never, configSchema: never },
+    { serve: never, check: never, configShow: never, configSchema: never, certs: never },
     () => {},
   )
   return page(
@@ -29,17 +29,31 @@ export function cliPage(): string {
 function describe(command: Command, name: string): string[] {
   const subcommands = command.commands.filter((each) => each.name() !== 'help')
   const options = command.createHelp().visibleOptions(command)
-  const rows = options.map(({ flags, description, defaultValue }) => [
-    code(flags),
-    sentence(description),
-    defaultValue === undefined ? '' : code(String(defaultValue)),
-  ])
+  const rows = options.map(
+    ({ flags, description, defaultValue, defaultValueDescription, argChoices }) => [
+      code(flags),
+      sentence(
+        argChoices === undefined
+          ? description
+          : `${description}: ${argChoices.map(code).join(', ')}`,
+      ),
+      defaultValue === undefined ? '' : code(defaultValueDescription ?? String(defaultValue)),
+    ],
+  )
+  const takes = command.registeredArguments.map((argument) => code(humanReadableArgument(argument)))
   const own = [
     `## ${code(name)}`,
     ...(command.parent === null ? [] : [command.description()]),
+    ...(takes.length === 0 ? [] : [`Takes ${takes.join(' ')}.`]),
     table(['Option', 'Meaning', 'Default'], rows),
   ]
   return [...own, ...subcommands.flatMap((each) => describe(each, `${name} ${each.name()}`))]
+}
+
+/** As commander shows it in the usage line: `<name>`, `[certificate...]`. */
+function humanReadableArgument(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`
+  return argument.required ? `<${name}>` : `[${name}]`
 }
 
 function sentence(text: string): string {

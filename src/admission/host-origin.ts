@@ -22,17 +22,39 @@ export function isLoopback(host: string): boolean {
 }
 
 export class HostOriginCheck {
-  readonly #hosts: ReadonlySet<string>
-  readonly #wildcards: readonly string[]
+  readonly #configured: readonly string[]
   readonly #origins: ReadonlySet<string>
   readonly #ownAuthorities = new Set<string>()
+  #certificateHosts: readonly string[]
+  #hosts: ReadonlySet<string> = new Set()
+  #wildcards: readonly string[] = []
 
   constructor(context: HostOriginContext) {
-    const own = isLoopback(context.boundHost) ? [...LOOPBACK_HOSTS, context.boundHost] : []
-    const named = [...context.allowedHosts, ...context.certificateHosts].map(normalizeHost)
-    this.#hosts = new Set([...own, ...named.filter((host) => !host.startsWith('*.'))])
+    const { boundHost, allowedHosts, allowedOrigins, certificateHosts } = context
+    const own = isLoopback(boundHost) ? [...LOOPBACK_HOSTS, boundHost] : []
+    this.#configured = [...own, ...allowedHosts.map(normalizeHost)]
+    this.#origins = new Set(allowedOrigins.map((origin) => origin.toLowerCase()))
+    this.#certificateHosts = certificateHosts.map(normalizeHost)
+    this.#accept(this.#certificateHosts)
+  }
+
+  /**
+   * The listener has another certificate. Names of the one before stay ours until the next change: connections that were
+   * made with it are still open.
+   */
+  replaceCertificateHosts(certificateHosts: readonly string[]): void {
+    const next = certificateHosts.map(normalizeHost)
+    if (next.join() === this.#certificateHosts.join()) return
+    const previous = this.#certificateHosts
+    this.#certificateHosts = next
+    this.#accept([...previous, ...next])
+  }
+
+  #accept(certificateHosts: readonly string[]): void {
+    const named = [...this.#configured, ...certificateHosts]
+    this.#hosts = new Set(named.filter((host) => !host.startsWith('*.')))
     this.#wildcards = named.filter((host) => host.startsWith('*.')).map((host) => host.slice(1))
-    this.#origins = new Set(context.allowedOrigins.map((origin) => origin.toLowerCase()))
+    this.#ownAuthorities.clear()
   }
 
   /** The refusal, or undefined when the exchange may go on. */

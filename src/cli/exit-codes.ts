@@ -13,17 +13,21 @@ export const exitCodes = {
   terminated: 143,
 } as const
 
+/** What `sallyport certs check` ends with when it found something; the number that checks of this kind have everywhere. */
+export const belowThreshold = 1
+
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   clean: 'Done; also a drain that finished after SIGTERM or SIGINT.',
-  unexpected: 'A fault in Sallyport itself. Please report it.',
-  usage: 'The command line is wrong.',
+  unexpected:
+    'From `certs check`: a certificate ends soon, is over, revoked or unreadable. From any other command: a fault in Sallyport itself; please report it.',
+  usage: 'The command line is wrong, or a name in it cannot be in a certificate.',
   unreachable: 'An endpoint cannot be reached.',
   denied:
-    'TLS or credentials: a certificate cannot be served with, or every endpoint that fails does so over them.',
+    'TLS or credentials: a certificate cannot be served with, every endpoint that fails does so over them, or a password is missing or wrong.',
   config:
-    'The configuration has faults, an address cannot be listened on, or Node is older than 22.19.',
+    'The configuration has faults, an address cannot be listened on, a file of a certificate is not what it should be or cannot be written, or Node is older than 22.19.',
   interrupted: 'Forced to stop by a second signal, SIGINT.',
   terminated: 'Forced to stop by a second signal, SIGTERM.',
 }

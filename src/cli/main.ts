@@ -10,6 +10,7 @@ const commands: Commands = {
   check: async (flags) => (await import('./check.ts')).check(flags),
   configShow: async (flags) => (await import('./config-show.ts')).configShow(flags),
   configSchema: async () => (await import('./config-show.ts')).configSchema(),
+  certs: async (call) => (await import('./certs/run.ts')).runCerts(call),
 }
 
 /** `args` are those after the program's name. Never rejects. */

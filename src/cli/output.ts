@@ -2,11 +2,13 @@
 
 const MAX_CAUSES = 8
 
-/** A reader that has seen enough (`| head`) closes the pipe; that is no failure of ours. */
+/** A reader that has seen enough (`| head`) closes the pipe, and a terminal may be closed; that is no failure of ours. */
+const READER_GONE: ReadonlySet<string | undefined> = new Set(['EPIPE', 'EIO'])
+
 export function tolerateClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+      if (!READER_GONE.has(error.code)) throw error
     })
   }
 }

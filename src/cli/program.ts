@@ -2,6 +2,8 @@
 // what the commands do is in a file each.
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
+import type { GatewayOptions } from '../gateway/index.ts'
+import { type CertsCall, defineCerts } from './certs/definition.ts'
 import { exitCodeMeanings, exitCodes, type ExitCode } from './exit-codes.ts'
 
 const DEFAULT_FILE = 'sallyport.yaml'
@@ -11,6 +13,12 @@ export interface ConfigFlags {
   readonly verbose?: boolean
 }
 
+type LogLevel = GatewayOptions['log']['level']
+
+export interface ServeFlags extends ConfigFlags {
+  readonly logLevel?: LogLevel
+}
+
 export interface CheckFlags extends ConfigFlags {
   readonly connect?: boolean
 }
@@ -18,10 +26,11 @@ export interface CheckFlags extends ConfigFlags {
 type Run<Flags> = (flags: Flags) => Promise<ExitCode>
 
 export interface Commands {
-  readonly serve: Run<ConfigFlags>
+  readonly serve: Run<ServeFlags>
   readonly check: Run<CheckFlags>
   readonly configShow: Run<ConfigFlags>
   readonly configSchema: Run<Record<string, never>>
+  readonly certs: Run<CertsCall>
 }
 
 /** `onDone` gets the exit code of the command that ran. */
@@ -44,6 +53,7 @@ export function createProgram(commands: Commands, onDone: (code: ExitCode) => vo
     .command('serve')
     .description('Run the gateway until SIGTERM or SIGINT; a second signal cuts what is under way.')
     .addOption(configOption())
+    .addOption(logLevelOption())
     .addOption(verboseOption())
     .action(runs(commands.serve))
   program
@@ -64,11 +74,20 @@ export function createProgram(commands: Commands, onDone: (code: ExitCode) => vo
     .command('schema')
     .description('Print the JSON Schema of the configuration, for editors.')
     .action(runs(commands.configSchema))
+  defineCerts(program.command('certs'), async (call) => onDone(await commands.certs(call)))
   return program
 }
 
 function configOption(): Option {
   return new Option('-c, --config <file>', 'configuration file').default(DEFAULT_FILE)
+}
+
+function logLevelOption(): Option {
+  const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+  return new Option(
+    '--log-level <level>',
+    'least serious level to log, whatever log.level says',
+  ).choices(levels)
 }
 
 function verboseOption(): Option {

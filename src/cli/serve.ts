@@ -1,23 +1,31 @@
 // `sallyport serve`: runs the gateway until a signal, and says in one line why it cannot.
 import type { Gateway, GatewayOptions } from '../gateway/index.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { HangUp } from './hang-up.ts'
 import { complain, print, reportFailure } from './output.ts'
-import type { ConfigFlags } from './program.ts'
+import type { ServeFlags } from './program.ts'
 import { readConfig } from './read-config.ts'
 import { explainStartFailure } from './start-failure.ts'
 import { forcedExitCodes, StopSignals } from './stop-signals.ts'
 
-export async function serve({ config, verbose }: ConfigFlags): Promise<ExitCode> {
+export async function serve({ config, logLevel, verbose }: ServeFlags): Promise<ExitCode> {
   const loaded = readConfig(config)
   if (loaded === undefined) return exitCodes.config
   // Before the start, so that a signal that comes early still leads to an orderly end.
   const signals = new StopSignals()
   signals.listen()
+  const hangUp = new HangUp(() => signals.request('SIGTERM'))
+  hangUp.listen()
   try {
-    const started = await start(loaded.options, verbose ?? false)
-    return typeof started === 'number' ? started : await run(started, signals)
+    const { log } = loaded.options
+    const options = { ...loaded.options, log: { ...log, level: logLevel ?? log.level } }
+    const started = await start(options, verbose ?? false)
+    if (typeof started === 'number') return started
+    hangUp.reloadWith(() => void started.reload())
+    return await run(started, signals)
   } finally {
     signals.close()
+    hangUp.close()
   }
 }
 

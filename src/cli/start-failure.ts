@@ -52,7 +52,12 @@ export function explainStartFailure(
 function keyOf({ address, hostname, port }: SystemError, options: GatewayOptions): string {
   const { listeners, admin } = options
   const all = [
-    ...listeners.map((each, index) => ({ ...each, key: `listeners[${index}].listen` })),
+    ...listeners.flatMap(({ redirect, ...each }, index) => [
+      { ...each, key: `listeners[${index}].listen` },
+      ...(redirect === undefined
+        ? []
+        : [{ ...redirect, key: `listeners[${index}].redirect_from` }]),
+    ]),
     ...(admin === undefined ? [] : [{ ...admin, key: 'admin.listen' }]),
   ]
   const host = address ?? hostname

@@ -33,10 +33,13 @@ export class StopSignals {
     process.off('SIGINT', this.#onSignal)
   }
 
-  readonly #onSignal = (signal: NodeJS.Signals): void => {
+  /** As if the signal had come. */
+  request(signal: StopSignal): void {
     const settle = this.#settlers.shift()
     // A third one does not wait for anybody.
-    if (settle === undefined) process.exit(forcedExitCodes[signal as StopSignal])
-    settle(signal as StopSignal)
+    if (settle === undefined) process.exit(forcedExitCodes[signal])
+    settle(signal)
   }
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => this.request(signal as StopSignal)
 }

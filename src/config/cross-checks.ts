@@ -1,10 +1,12 @@
 // Rules that hang on more than one key. Each looks at what is usable of the document, whatever else is wrong with it.
-import { isIP } from 'node:net'
 import { isLoopback } from '../admission/index.ts'
 import { toMs } from '../core/fields.ts'
-import { type Address, parseAddress } from '../listener/options-schema.ts'
+import { parseAddress } from '../listener/options-schema.ts'
+import { checkAddresses } from './address-checks.ts'
 import type { Draft } from './draft.ts'
 import type { Path } from './fault.ts'
+import { checkListeners } from './listener-checks.ts'
+import type { ListenerDocument } from './schema.ts'
 import { suggest } from './suggest.ts'
 
 /** A fault before its place is looked up. */
@@ -26,11 +28,14 @@ type IsWritten = (path: Path) => boolean
 export function crossCheck(draft: Draft, isWritten: IsWritten): readonly Finding[] {
   return [
     ...checkAddresses(draft),
-    ...draft.listeners.flatMap(({ index, value: { listen, tls, http2, allowed_hosts } }) => [
-      ...checkHttp2(index, tls !== undefined, http2),
-      ...checkReach(draft, index, listen),
-      ...checkHosts(index, listen, tls !== undefined || allowed_hosts.length > 0),
+    ...draft.listeners.flatMap(({ index, value }) => [
+      ...checkHttp2(index, value.tls !== undefined, value.http2),
+      ...checkHosts(index, value.listen, knowsItsNames(value)),
     ]),
+    ...[...draft.listeners, ...draft.passthroughs].flatMap(({ index, value }) =>
+      checkReach(draft, index, value.listen),
+    ),
+    ...checkListeners(draft, isWritten),
     ...checkTimeouts(draft, isWritten),
     ...checkRoutes(draft),
   ]
@@ -41,7 +46,7 @@ export function remarks(draft: Draft): readonly Remark[] {
   const found: Remark[] = draft.serverNames
     .filter((name) => !routed.has(name))
     .map((name) => ({ path: ['servers', name], message: 'no route leads to this server' }))
-  for (const { index, value } of draft.listeners) {
+  for (const { index, value } of [...draft.listeners, ...draft.passthroughs]) {
     if (parseAddress(value.listen)?.host === '') {
       const message = `"${value.listen}" listens on all interfaces of this machine`
       found.push({ path: ['listeners', index, 'listen'], message })
@@ -53,49 +58,6 @@ export function remarks(draft: Draft): readonly Remark[] {
     found.push({ path: ['insecure_allow_public'], message })
   }
   return found
-}
-
-interface BoundAddress extends Address {
-  readonly path: Path
-}
-
-function checkAddresses({ listeners, adminListen }: Draft): Finding[] {
-  const written = listeners.map(({ index, value }) => ({
-    path: ['listeners', index, 'listen'] as Path,
-    listen: value.listen,
-  }))
-  if (adminListen !== undefined) written.push({ path: ['admin', 'listen'], listen: adminListen })
-  const addresses = written.flatMap(({ path, listen }): BoundAddress[] => {
-    const address = parseAddress(listen)
-    return address === undefined || address.port === 0 ? [] : [{ path, ...address }]
-  })
-  return addresses.flatMap((address, index) => {
-    const other = addresses.slice(0, index).find((earlier) => overlap(earlier, address))
-    if (other === undefined) return []
-    const otherKey = other.path.length === 2 ? 'admin' : `listeners[${other.path[1]}]`
-    return {
-      path: address.path,
-      expected: 'an address of its own',
-      got: `port ${address.port}, which ${otherKey}.listen has on the same interface`,
-      mend: 'choose another port',
-    }
-  })
-}
-
-/** A socket on all interfaces takes the port on each of them. */
-function overlap(a: Address, b: Address): boolean {
-  if (a.port !== b.port) return false
-  const [hostA, hostB] = [canonical(a.host), canonical(b.host)]
-  return hostA === hostB || covers(hostA, hostB) || covers(hostB, hostA)
-}
-
-function covers(wildcard: string, host: string): boolean {
-  if (wildcard === '' || wildcard === '::') return true
-  return wildcard === '0.0.0.0' && isIP(host) !== 6
-}
-
-function canonical(host: string): string {
-  return isIP(host) === 6 ? new URL(`http://[${host}]`).hostname.slice(1, -1) : host.toLowerCase()
 }
 
 function checkHttp2(index: number, hasTls: boolean, http2: boolean | undefined): Finding[] {
@@ -122,8 +84,12 @@ function checkReach(draft: Draft, index: number, listen: string): Finding[] {
   ]
 }
 
-function checkHosts(index: number, listen: string, knowsItsNames: boolean): Finding[] {
-  if (knowsItsNames || isLoopbackAddress(listen)) return []
+function knowsItsNames({ tls, allowed_hosts, external_url }: ListenerDocument): boolean {
+  return tls !== undefined || allowed_hosts.length > 0 || external_url !== undefined
+}
+
+function checkHosts(index: number, listen: string, isNamed: boolean): Finding[] {
+  if (isNamed || isLoopbackAddress(listen)) return []
   return [
     {
       path: ['listeners', index, 'allowed_hosts'],

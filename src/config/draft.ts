@@ -1,7 +1,7 @@
 // What can be used of a document that has faults, so that checks across keys find theirs in the same run: parts that are
 // valid, or become so without what is wrong in them.
 import { z } from 'zod'
-import { serverTlsSchema } from '../listener/options-schema.ts'
+import { serverTlsSchema } from '../tls/index.ts'
 import { type RouteDocument, routeSchema } from '../routing/options.ts'
 import type { Path } from './fault.ts'
 import {
@@ -9,7 +9,10 @@ import {
   type LimitsDocument,
   limitsSchema,
   type ListenerDocument,
+  isPassthroughListener,
   listenerSchema,
+  type PassthroughListenerDocument,
+  passthroughListenerSchema,
 } from './schema.ts'
 import { memberOf, valueAt } from './schema-walk.ts'
 
@@ -20,7 +23,13 @@ interface Indexed<T> {
 }
 
 export interface Draft {
+  /** Those that speak HTTP. */
   readonly listeners: readonly Indexed<ListenerDocument>[]
+  readonly passthroughs: readonly Indexed<PassthroughListenerDocument>[]
+  /** True when there are listeners and none was meant to speak HTTP, whatever else is wrong with them. */
+  readonly isPassingOnly: boolean
+  /** False: the document is no map at all, so nothing can be missing in it. */
+  readonly isMap: boolean
   /** Of the listeners that have it, whatever their address is worth. */
   readonly tls: readonly Indexed<NonNullable<ListenerDocument['tls']>>[]
   readonly serverNames: readonly string[]
@@ -38,10 +47,15 @@ const tlsSchema = z.object({ tls: serverTlsSchema })
 export function draftOf(value: unknown): Draft {
   const servers = memberOf(value, 'servers')
   const names = typeof servers === 'object' && servers !== null ? Object.keys(servers) : []
+  const listeners = memberOf(value, 'listeners')
   const admin = salvage(configSchema.shape.admin, memberOf(value, 'admin'))
   return {
-    listeners: salvageItems(listenerSchema, memberOf(value, 'listeners')),
-    tls: salvageItems(tlsSchema, memberOf(value, 'listeners')).map(({ index, value: { tls } }) => ({
+    listeners: salvageItems(listenerSchema, listeners, speaksHttp),
+    passthroughs: salvageItems(passthroughListenerSchema, listeners, isPassthroughListener),
+    isMap: typeof value === 'object' && value !== null && !Array.isArray(value),
+    isPassingOnly:
+      Array.isArray(listeners) && listeners.length > 0 && listeners.every(isPassthroughListener),
+    tls: salvageItems(tlsSchema, listeners, speaksHttp).map(({ index, value: { tls } }) => ({
       index,
       value: tls,
     })),
@@ -53,16 +67,24 @@ export function draftOf(value: unknown): Draft {
   }
 }
 
-function salvageItems<T extends z.ZodType>(schema: T, items: unknown): Indexed<z.output<T>>[] {
+function speaksHttp(listener: unknown): boolean {
+  return !isPassthroughListener(listener)
+}
+
+function salvageItems<T extends z.ZodType>(
+  schema: T,
+  items: unknown,
+  isMeant: (item: unknown) => boolean = () => true,
+): Indexed<z.output<T>>[] {
   if (!Array.isArray(items)) return []
-  return items.flatMap((item, index) => {
-    const value = salvage(schema, item)
+  return items.flatMap((item: unknown, index) => {
+    const value = isMeant(item) ? salvage(schema, item) : undefined
     return value === undefined ? [] : [{ index, value }]
   })
 }
 
 /** The part as it would be without its faults: a wrong value gives way to the default. Undefined: too little is left. */
-function salvage<T extends z.ZodType>(schema: T, input: unknown): z.output<T> | undefined {
+export function salvage<T extends z.ZodType>(schema: T, input: unknown): z.output<T> | undefined {
   const first = schema.safeParse(input)
   if (first.success) return first.data
   const copy: unknown = structuredClone(input)

@@ -1,10 +1,8 @@
 // From a file and the environment to GatewayOptions, or to every fault that could be found. The only reader of both.
-import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { systemClock } from '../core/index.ts'
 import type { GatewayOptions } from '../gateway/options.ts'
-import { describeReadFailure } from '../tls/index.ts'
 import { crossCheck, type Finding, remarks } from './cross-checks.ts'
 import { draftOf } from './draft.ts'
 import { checkEndpoints } from './endpoint-checks.ts'
@@ -13,14 +11,13 @@ import { comparePlaces, type Fault, formatPath, type Path, type Warning } from '
 import { toFaults } from './issues.ts'
 import { applyOverrides } from './overrides.ts'
 import type { Places } from './places.ts'
+import { readText } from './read-text.ts'
 import { typeReferences } from './references.ts'
 import { configSchema } from './schema.ts'
-import { checkTlsFiles } from './tls-files.ts'
+import { checkTlsFiles, tlsRemarks } from './tls-files.ts'
 import { type EffectiveDocument, toEffective, toGatewayOptions } from './to-options.ts'
+import { checkUpstreamTls, upstreamTlsRemarks } from './upstream-tls.ts'
 import { readYaml } from './yaml-source.ts'
-
-/** Far beyond any real configuration, and little enough to hold at once. */
-const MAX_FILE_BYTES = 1_048_576
 
 export interface LoadRequest {
   /** As the user wrote it; faults name it so. */
@@ -51,25 +48,6 @@ export function loadConfig({
   const text = readText(absolute, file)
   if (typeof text !== 'string') return { ok: false, faults: [text] }
   return check({ text, file, env, folder: dirname(absolute) })
-}
-
-function readText(absolute: string, file: string): string | Fault {
-  const fault = { place: { kind: 'whole-file', file } as const, path: '' }
-  const expected = 'a configuration file'
-  try {
-    const bytes = readFileSync(absolute)
-    if (bytes.length <= MAX_FILE_BYTES) return bytes.toString('utf8')
-    const got = `${bytes.length} bytes`
-    return {
-      ...fault,
-      expected: `a file of at most ${MAX_FILE_BYTES} bytes`,
-      got,
-      mend: 'shorten it',
-    }
-  } catch (error) {
-    const { got, mend } = describeReadFailure(error, absolute)
-    return { ...fault, expected, got, mend: `${mend}, or name another one with -c FILE` }
-  }
 }
 
 interface Source {
@@ -109,13 +87,18 @@ function check({ text, file, env, folder }: Source): LoadedConfig {
     ...endpointFindings,
     ...crossCheck(draft, (path) => places.has(path)),
     ...checkTlsFiles(draft, resolvePath, systemClock.nowMs()),
+    ...checkUpstreamTls(value, { resolvePath, nowMs: systemClock.nowMs() }),
   ]
   faults.push(...fromSchema.map(({ fault }) => fault))
   faults.push(...findings.map((finding) => locate(finding, places)))
   if (!parsed.success || faults.length > 0) return { ok: false, faults: inOrder(faults) }
 
   const document = toEffective(parsed.data, defaultStateDir(env))
-  const warnings = remarks(draft).map(({ path, message }) => {
+  const warnings = [
+    ...remarks(draft),
+    ...tlsRemarks(draft),
+    ...upstreamTlsRemarks(value, { resolvePath }),
+  ].map(({ path, message }) => {
     return { place: places.ofKey(path), path: formatPath(path), message }
   })
   const options = toGatewayOptions(document, { resolvePath, env })

@@ -23,5 +23,7 @@ function convert(text: string, wanted: z.core.$ZodType): unknown {
   if (wanted instanceof z.ZodNumber && /^-?\d+(?:\.\d+)?$/.test(text)) return Number(text)
   if (wanted instanceof z.ZodBoolean && (text === 'true' || text === 'false'))
     return text === 'true'
+  // One of several, such as a name or a number that stands for it.
+  if (wanted instanceof z.ZodLiteral && wanted.values.has(Number(text))) return Number(text)
   return text
 }

@@ -75,11 +75,12 @@ export interface Field {
   readonly only: string | undefined
 }
 
-/** Every key, in the order of the schema; maps and lists before what is in them. */
+/** Every key, in the order of the schema; maps and lists before what is in them. Not those that are only ruled out. */
 export function listFields(schema: Schema, prefix = ''): readonly Field[] {
   const maps = mapsOf(schema)
   const perMap = maps.map((map) => {
     return Object.entries(map.shape).flatMap(([key, member]: [string, Schema]) => {
+      if (unwrap(member) instanceof z.ZodNever) return []
       const path = prefix === '' ? key : `${prefix}.${key}`
       return [{ path, key, schema: member, only: undefined }, ...inside(member, path)]
     })

@@ -3,37 +3,66 @@ import { z } from 'zod'
 import { hostOriginShape } from '../admission/options.ts'
 import { list, section, withNotes } from '../core/fields.ts'
 import { gatewayShape } from '../gateway/options-schema.ts'
-import { listenerShape, socketLimitsShape } from '../listener/options-schema.ts'
+import { listenerShape, passthroughShape, socketLimitsShape } from '../listener/options-schema.ts'
 import { messageLimitsShape, sessionsSchema } from '../mcp/options.ts'
 import { logSchema } from '../observability/options.ts'
 import { routeSchema, serverNameField, serverSchema } from '../routing/options.ts'
 
-export const listenerSchema = section({ ...listenerShape, ...hostOriginShape })
+export const listenerSchema = section(
+  {
+    ...listenerShape,
+    ...hostOriginShape,
+    // The other kind's key. Were it only unknown here, zod would take a faulty listener of that kind for one of this.
+    passthrough: z.never().optional(),
+  },
+  'a listener that speaks HTTP',
+)
+export const passthroughListenerSchema = section(passthroughShape, 'a listener with passthrough')
+
+/** What a listener was meant to be, whatever else is wrong with it. */
+export function isPassthroughListener(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'passthrough' in value
+}
+
+const anyListenerSchema = withNotes(z.union([listenerSchema, passthroughListenerSchema]), {
+  expected: 'a map with listen',
+  mend: 'write {listen: "127.0.0.1:8443"}',
+  pick: (value) => (isPassthroughListener(value) ? 1 : 0),
+})
+
 export const limitsSchema = section({ ...socketLimitsShape, ...messageLimitsShape })
 
 const { admin, ...wholeShape } = gatewayShape
 
 export const configSchema = section(
   {
-    listeners: list(listenerSchema, {
+    listeners: list(anyListenerSchema, {
       expected: 'a list with at least one listener',
       mend: 'write: listeners: [{listen: "127.0.0.1:8443"}]',
       min: 1,
-    }).describe('Sockets that clients connect to. Every route is on every listener.'),
+    }).describe(
+      'Sockets that clients connect to. Every route is on every listener but those with `passthrough`.',
+    ),
     servers: withNotes(
       z.record(serverNameField, serverSchema).refine((servers) => Object.keys(servers).length > 0),
       {
         expected: 'a map with at least one server',
         mend: 'write: servers: {weather: {endpoints: [{url: "http://127.0.0.1:5051/mcp"}]}}',
       },
-    ).describe(
-      'MCP servers by name. A server has endpoints of one kind, `url` or `command`, and takes the keys of that kind only.',
-    ),
+    )
+      .optional()
+      .describe(
+        'MCP servers by name. A server has endpoints of one kind, `url` or `command`, and takes the keys of that kind only. Needed, with `routes`, unless every listener has `passthrough`.',
+      ),
     routes: list(routeSchema, {
       expected: 'a list with at least one route',
       mend: 'write: routes: [{path: /mcp, servers: [weather]}]',
       min: 1,
-    }).describe('Which path leads to which server.'),
+    })
+      .optional()
+      .describe(
+        'Which path leads to which server. Needed, with `servers`, unless every listener has `passthrough`.',
+      ),
     limits: limitsSchema.prefault({}).describe('Budgets of every listener and every message.'),
     sessions: sessionsSchema.prefault({}).describe('Sessions of legacy clients.'),
     admin,
@@ -46,4 +75,5 @@ export const configSchema = section(
 /** The checked document, quantities as written. */
 export type ConfigDocument = z.output<typeof configSchema>
 export type ListenerDocument = z.output<typeof listenerSchema>
+export type PassthroughListenerDocument = z.output<typeof passthroughListenerSchema>
 export type LimitsDocument = z.output<typeof limitsSchema>

@@ -1,15 +1,24 @@
 // The checked document → GatewayOptions: every folder maps its own part, this file puts them together and freezes them.
 import { toHostOriginOptions } from '../admission/options.ts'
 import { toMs } from '../core/fields.ts'
-import type { GatewayOptions } from '../gateway/options.ts'
+import type { GatewayListenerOptions, GatewayOptions } from '../gateway/options.ts'
 import { toAdminOptions } from '../gateway/options-schema.ts'
-import { toListenerOptions, toSocketLimits } from '../listener/options-schema.ts'
+import type { PassthroughOptions } from '../listener/options.ts'
+import {
+  effectiveSecurityHeaders,
+  type ListenerContext,
+  toListenerOptions,
+  toPassthroughOptions,
+  toPublicAuthority,
+  toRedirectOptions,
+  toSocketLimits,
+} from '../listener/options-schema.ts'
 import { toMcpLimits, toSessionOptions } from '../mcp/options.ts'
 import { toLogOptions } from '../observability/options.ts'
 import { toRouteOptions, toServerOptions } from '../routing/options.ts'
 import { pickBaseVariables } from '../upstream/options.ts'
 import type { Environment } from './expand.ts'
-import type { ConfigDocument } from './schema.ts'
+import type { ConfigDocument, ListenerDocument, PassthroughListenerDocument } from './schema.ts'
 
 /** A document in which nothing is left to be found out at load time. */
 export type EffectiveDocument = ConfigDocument & { readonly state_dir: string }
@@ -18,10 +27,7 @@ export type EffectiveDocument = ConfigDocument & { readonly state_dir: string }
 export function toEffective(document: ConfigDocument, defaultStateDir: string): EffectiveDocument {
   return deepFreeze({
     ...document,
-    listeners: document.listeners.map((listener) => ({
-      ...listener,
-      http2: listener.http2 ?? listener.tls !== undefined,
-    })),
+    listeners: document.listeners.map(toEffectiveListener),
     state_dir: document.state_dir ?? defaultStateDir,
   })
 }
@@ -38,14 +44,15 @@ export function toGatewayOptions(
 ): GatewayOptions {
   const limits = toSocketLimits(document.limits)
   return deepFreeze({
-    listeners: document.listeners.map((listener) => ({
-      ...toListenerOptions(listener, { limits, resolvePath }),
-      ...toHostOriginOptions(listener),
-    })),
-    servers: Object.entries(document.servers).map(([name, server]) =>
+    listeners: document.listeners.map((listener) =>
+      listener.passthrough !== undefined
+        ? passthroughListener(toPassthroughOptions(listener, limits))
+        : httpListener(listener, { limits, resolvePath }),
+    ),
+    servers: Object.entries(document.servers ?? {}).map(([name, server]) =>
       toServerOptions(name, server, resolvePath),
     ),
-    routes: document.routes.map(toRouteOptions),
+    routes: document.routes?.map(toRouteOptions) ?? [],
     limits: toMcpLimits(document.limits),
     sessions: toSessionOptions(document.sessions),
     admin: document.admin && toAdminOptions(document.admin),
@@ -53,8 +60,52 @@ export function toGatewayOptions(
     stateDir: resolvePath(document.state_dir),
     childEnv: pickBaseVariables(env),
     drainTimeoutMs: toMs(document.drain_timeout),
+    tlsReloadIntervalMs: toMs(document.tls_reload_interval),
     insecureAllowPublic: document.insecure_allow_public,
   })
+}
+
+function toEffectiveListener(
+  listener: ListenerDocument | PassthroughListenerDocument,
+): ListenerDocument | PassthroughListenerDocument {
+  if (listener.passthrough !== undefined) return listener
+  const hasTls = listener.tls !== undefined
+  return {
+    ...listener,
+    http2: listener.http2 ?? hasTls,
+    security_headers: effectiveSecurityHeaders(listener.security_headers, hasTls),
+  }
+}
+
+function httpListener(
+  listener: ListenerDocument,
+  context: ListenerContext,
+): GatewayListenerOptions {
+  const { allowedHosts, allowedOrigins } = toHostOriginOptions(listener)
+  const { external_url: externalUrl } = listener
+  const external = externalUrl === undefined ? [] : [new URL(externalUrl).hostname]
+  return {
+    ...toListenerOptions(listener, context),
+    allowedHosts: [...allowedHosts, ...external],
+    allowedOrigins,
+    redirect: toRedirectOptions(listener, context.resolvePath),
+    publicAuthority: toPublicAuthority(listener),
+    passthrough: undefined,
+  }
+}
+
+function passthroughListener({ targets, ...socket }: PassthroughOptions): GatewayListenerOptions {
+  return {
+    ...socket,
+    passthrough: targets,
+    tls: undefined,
+    http2: false,
+    securityHeaders: [],
+    allowedHosts: [],
+    allowedOrigins: [],
+    redirect: undefined,
+    publicAuthority: undefined,
+  }
 }
 
 function deepFreeze<T>(value: T): T {

@@ -3,17 +3,26 @@
 import { randomBytes } from 'node:crypto'
 import { HostOriginCheck } from '../admission/index.ts'
 import { systemClock, type Clock } from '../core/index.ts'
-import { createListener, type Listener } from '../listener/index.ts'
+import {
+  createListener,
+  createPassthroughListener,
+  OwnConnections,
+  type Listener,
+} from '../listener/index.ts'
+import type { PassthroughTarget } from '../listener/options.ts'
 import { McpEndpoint, SessionSeal } from '../mcp/index.ts'
 import { createLog, createMetrics, type Log, type Metrics } from '../observability/index.ts'
 import { createRouter, EndpointPool, type Router } from '../routing/index.ts'
-import { answerAdmin } from './admin.ts'
+import { createAdminListener } from './admin-listener.ts'
 import { buildPools } from './build-pools.ts'
 import type { HealthSource, Readiness } from './health.ts'
+import { urlOf } from './listener-url.ts'
 import type { GatewayListenerOptions, GatewayOptions } from './options.ts'
 import { createPipeline } from './pipeline.ts'
+import { createRedirectListener } from './redirect-listener.ts'
 import { createReporter, type Reporter } from './report.ts'
 import { keptSessionKey } from './session-key.ts'
+import { TlsWatch, type Audience } from './tls-watch.ts'
 
 /** What is under one's control once a gateway runs. */
 export interface Gateway {
@@ -21,6 +30,8 @@ export interface Gateway {
   readonly addresses: readonly { readonly name: string; readonly url: string }[]
   /** The admin listener's URL, if there is one. */
   readonly adminUrl: string | undefined
+  /** Reads certificates, keys, authorities and revocation lists anew. What cannot be used is told in the log. */
+  reload(): Promise<void>
   /** Drains: takes nothing new, lets calls under way finish within the drain timeout, then ends everything. */
   stop(): Promise<void>
   /** Ends everything at once; calls under way are cut. */
@@ -61,6 +72,10 @@ class RunningGateway implements Gateway {
   readonly #clock: Clock
   readonly #pools: readonly EndpointPool[]
   readonly #listeners: Listener[] = []
+  /** Those that only redirect, with the names they were configured by. */
+  readonly #redirects: { readonly name: string; readonly listener: Listener }[] = []
+  readonly #ownConnections = new OwnConnections()
+  readonly #tlsWatch: TlsWatch
   #admin: Listener | undefined
   #mcp: McpEndpoint | undefined
   #readiness: Readiness = 'starting'
@@ -71,28 +86,42 @@ class RunningGateway implements Gateway {
     this.#log = dependencies.log ?? createLog(options.log)
     this.#metrics = dependencies.metrics ?? createMetrics({ processMetrics: true })
     this.#clock = dependencies.clock ?? systemClock
+    this.#tlsWatch = new TlsWatch({
+      log: this.#log,
+      metrics: this.#metrics,
+      clock: this.#clock,
+      intervalMs: options.tlsReloadIntervalMs,
+      listeners: () => this.#listeners,
+      pools: () => this.#pools,
+    })
     this.#pools = buildPools(options.servers, {
       log: this.#log,
       metrics: this.#metrics,
       clock: this.#clock,
       baseEnv: options.childEnv,
+      onPeerCertificate: this.#tlsWatch.onPeerCertificate,
     })
   }
 
   get addresses(): Gateway['addresses'] {
-    return this.#listeners.map((listener, at) => ({
-      name: this.#options.listeners[at]?.name ?? '',
-      url: urlOf(listener, this.#options.listeners[at]?.tls !== undefined),
+    const listening = this.#options.listeners.flatMap((options, at) => {
+      const listener = this.#listeners[at]
+      return listener === undefined ? [] : { name: options.name, url: urlOf(listener, options) }
+    })
+    const redirecting = this.#redirects.map(({ name, listener }) => ({
+      name,
+      url: urlOf(listener),
     }))
+    return [...listening, ...redirecting]
   }
 
   get adminUrl(): string | undefined {
-    return this.#admin && urlOf(this.#admin, false)
+    return this.#admin && urlOf(this.#admin)
   }
 
   async start(): Promise<void> {
-    const { sessions, stateDir, limits } = this.#options
-    const keys = sessions.keys.length > 0 ? sessions.keys : [await keptSessionKey(stateDir)]
+    const { limits } = this.#options
+    const keys = await this.#sessionKeys()
     const reporter = createReporter(this.#log, this.#metrics, this.#options.log)
     const { eventStreams } = this.#metrics
     this.#mcp = new McpEndpoint({
@@ -110,8 +139,21 @@ class RunningGateway implements Gateway {
       await this.#listen(listener, router, this.#mcp, reporter)
     }
     await this.#listenAdmin(reporter)
+    await this.#tlsWatch.start()
     this.#readiness = 'ready'
     this.#warnOfUnsafe()
+  }
+
+  /** Where no listener speaks HTTP there are no sessions, and no reason to want a folder that can be written. */
+  async #sessionKeys(): Promise<readonly string[]> {
+    const { sessions, stateDir, routes } = this.#options
+    if (sessions.keys.length > 0) return sessions.keys
+    return [routes.length > 0 ? await keptSessionKey(stateDir) : randomBytes(32).toString('hex')]
+  }
+
+  async reload(): Promise<void> {
+    this.#log.info({}, 'reading certificates, keys and authorities anew')
+    await this.#tlsWatch.reloadNow()
   }
 
   stop(): Promise<void> {
@@ -126,10 +168,14 @@ class RunningGateway implements Gateway {
   async #stopWithin(deadlineMs: number): Promise<void> {
     this.#readiness = 'draining'
     if (deadlineMs > 0) this.#log.info({ count: this.#mcp?.inFlight ?? 0 }, 'draining')
-    const listenersEnd = Promise.all(this.#listeners.map((it) => it.stop(deadlineMs)))
+    const redirects = this.#redirects.map(({ listener }) => listener)
+    const listenersEnd = Promise.all(
+      [...this.#listeners, ...redirects].map((it) => it.stop(deadlineMs)),
+    )
     this.#mcp?.drain()
     await listenersEnd
     await Promise.all(this.#pools.map((pool) => pool.stop(deadlineMs)))
+    await this.#tlsWatch.stop()
     await this.#admin?.stop(0)
     this.#log.info({}, 'stopped')
     await this.#log.flush()
@@ -146,8 +192,12 @@ class RunningGateway implements Gateway {
     )
   }
 
-  get #health(): HealthSource {
-    return { readiness: () => this.#readiness, pools: this.#pools }
+  #health(audience: Audience): HealthSource {
+    return {
+      readiness: () => this.#readiness,
+      pools: this.#pools,
+      warnings: () => this.#tlsWatch.warnings(audience),
+    }
   }
 
   async #listen(
@@ -156,65 +206,86 @@ class RunningGateway implements Gateway {
     mcp: McpEndpoint,
     reporter: Reporter,
   ): Promise<void> {
+    if (options.passthrough !== undefined) {
+      await this.#listenPassthrough(options, options.passthrough)
+      return
+    }
     const listener: Listener = createListener(options, {
       log: this.#log.with({ listener: options.name }),
       metrics: this.#metrics,
       clock: this.#clock,
+      // What replicas share, if they share anything; sessions of TLS that outlive a restart are not worth a key on disk.
+      ticketSecret: this.#options.sessions.keys[0],
       onExchange: (exchange) => pipeline(exchange),
       onRefusal: (error, remote, id) => reporter.onSocketRefusal(error, remote, id),
     })
     this.#listeners.push(listener)
     await listener.start()
+    const hostOrigin = new HostOriginCheck({
+      ...options,
+      boundHost: options.host,
+      certificateHosts: listener.certificateHosts,
+    })
+    listener.tls?.onChange(() => hostOrigin.replaceCertificateHosts(listener.certificateHosts))
     const pipeline = createPipeline({
-      hostOrigin: new HostOriginCheck({
-        ...options,
-        boundHost: options.host,
-        certificateHosts: listener.certificateHosts,
-      }),
-      health: this.#health,
+      hostOrigin,
+      health: this.#health('public'),
       router,
       mcp,
       onRefusal: (exchange, error) => reporter.onRefusal(exchange, error),
     })
-    this.#log.info({ address: urlOf(listener, options.tls !== undefined) }, 'listening')
+    this.#log.info({ address: urlOf(listener, options) }, 'listening')
+    const redirecting = createRedirectListener(options, {
+      log: this.#log,
+      metrics: this.#metrics,
+      clock: this.#clock,
+      reporter,
+      hostOrigin,
+      target: listener,
+    })
+    if (redirecting === undefined) return
+    this.#redirects.push({ name: options.redirect?.name ?? '', listener: redirecting })
+    await redirecting.start()
+    this.#log.info({ address: urlOf(redirecting) }, 'redirecting')
+  }
+
+  async #listenPassthrough(
+    { name, host, port, limits }: GatewayListenerOptions,
+    targets: readonly PassthroughTarget[],
+  ): Promise<void> {
+    const listener = createPassthroughListener(
+      { name, host, port, targets, limits },
+      {
+        log: this.#log.with({ listener: name }),
+        metrics: this.#metrics,
+        clock: this.#clock,
+        ownConnections: this.#ownConnections,
+        hasAccessLog: this.#options.log.access,
+      },
+    )
+    this.#listeners.push(listener)
+    await listener.start()
+    this.#log.info({ address: urlOf(listener, { passthrough: targets }) }, 'passing on')
   }
 
   async #listenAdmin(reporter: Reporter): Promise<void> {
     const { admin, listeners } = this.#options
     const limits = listeners[0]?.limits
     if (admin === undefined || limits === undefined) return
-    const listenerOptions = { ...admin, tls: undefined, http2: false, limits }
-    const hostOrigin = new HostOriginCheck({
-      allowedHosts: [],
-      allowedOrigins: [],
-      boundHost: admin.host,
-      certificateHosts: [],
-    })
-    this.#admin = createListener(listenerOptions, {
-      log: this.#log.with({ listener: admin.name }),
+    this.#admin = createAdminListener(admin, {
+      log: this.#log,
       metrics: this.#metrics,
       clock: this.#clock,
-      onExchange: (exchange) =>
-        answerAdmin(exchange, {
-          hostOrigin,
-          health: this.#health,
-          metrics: this.#metrics,
-          reporter,
-        }),
-      onRefusal: (error, remote, id) => reporter.onSocketRefusal(error, remote, id),
+      limits,
+      health: this.#health('admin'),
+      reporter,
     })
     await this.#admin.start()
-    this.#log.info({ address: urlOf(this.#admin, false) }, 'admin listening')
+    this.#log.info({ address: urlOf(this.#admin) }, 'admin listening')
   }
 
   #warnOfUnsafe(): void {
     if (!this.#options.insecureAllowPublic) return
     this.#log.warn({}, 'insecure_allow_public: callers from other machines are not authenticated')
   }
-}
-
-function urlOf(listener: Listener, secure: boolean): string {
-  const { host, port } = listener.address
-  const shown = host.includes(':') ? `[${host}]` : host
-  return `${secure ? 'https' : 'http'}://${shown}:${port}`
 }

@@ -1,6 +1,7 @@
 // What load balancers and people ask a gateway about itself: alive, ready, and which endpoints are reachable.
 import type { Exchange } from '../core/index.ts'
 import type { Pool } from '../routing/index.ts'
+import type { ReadinessWarning } from './tls-watch.ts'
 
 /** Paths that no route may have. */
 export const HEALTH_PATHS = ['/health', '/healthz', '/readyz'] as const
@@ -11,6 +12,8 @@ export type Readiness = 'starting' | 'ready' | 'draining'
 export interface HealthSource {
   readonly readiness: () => Readiness
   readonly pools: readonly Pool[]
+  /** What is to be mended although calls are taken. */
+  readonly warnings: () => readonly ReadinessWarning[]
 }
 
 interface Backend {
@@ -35,7 +38,8 @@ export function answerHealth(exchange: Exchange, source: HealthSource): void {
   }
   const status = readiness === 'ready' ? 200 : 503
   if (exchange.path === '/readyz') {
-    send(exchange, status, { status: readiness })
+    const warnings = source.warnings()
+    send(exchange, status, { status: readiness, ...(warnings.length > 0 && { warnings }) })
     return
   }
   const backends = source.pools.flatMap(backendsOf)

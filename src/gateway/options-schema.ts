@@ -29,6 +29,11 @@ export const gatewayShape = {
     .describe(
       'How long calls under way may go on after SIGTERM or SIGINT. Then they are cut; a second signal cuts them at once.',
     ),
+  tls_reload_interval: duration({ min: '1s', max: '1d' })
+    .default('5m')
+    .describe(
+      'How often the files of certificates, keys, authorities and revocation lists are looked at for changes that nothing told of, as on network file systems. Changes on a local disk are seen at once, and SIGHUP reads all of them anew.',
+    ),
   insecure_allow_public: flag()
     .default(false)
     .describe(

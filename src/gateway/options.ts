@@ -1,11 +1,18 @@
 // The whole configuration as the gateway takes it: every quantity a number, every default filled in, frozen.
 import type { HostOriginOptions } from '../admission/options.ts'
-import type { ListenerOptions } from '../listener/options.ts'
+import type { ListenerOptions, PassthroughTarget, RedirectOptions } from '../listener/options.ts'
 import type { McpLimits, SessionOptions } from '../mcp/options.ts'
 import type { LogOptions } from '../observability/options.ts'
 import type { RouteOptions, ServerOptions } from '../routing/options.ts'
 
-export interface GatewayListenerOptions extends ListenerOptions, HostOriginOptions {}
+export interface GatewayListenerOptions extends ListenerOptions, HostOriginOptions {
+  /** Undefined: nothing redirects to the listener. */
+  readonly redirect: RedirectOptions | undefined
+  /** Host, and port where it is not 443, of the URL that clients use. Undefined: whatever they ask for. */
+  readonly publicAuthority: string | undefined
+  /** Where TLS connections go undecrypted: the listener then speaks no HTTP. Undefined: it does. */
+  readonly passthrough: readonly PassthroughTarget[] | undefined
+}
 
 export interface AdminOptions {
   readonly name: string
@@ -28,6 +35,8 @@ export interface GatewayOptions {
   readonly childEnv: Readonly<Record<string, string>>
   /** How long calls under way may go on after a stop signal. */
   readonly drainTimeoutMs: number
+  /** How often certificates, keys and authorities are looked at without being told of a change. */
+  readonly tlsReloadIntervalMs: number
   /** Listeners beyond loopback were allowed although nothing authenticates callers yet. */
   readonly insecureAllowPublic: boolean
 }

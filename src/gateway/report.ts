@@ -3,8 +3,11 @@
 import type { Exchange, GatewayError } from '../core/index.ts'
 import type { CallReport } from '../mcp/index.ts'
 import type { Log, LogFields, LogOptions, Metrics } from '../observability/index.ts'
+import { peerLabel } from '../tls/index.ts'
 
 const NO_ROUTE = 'none'
+/** No route can have this name either: paths start with a slash. */
+const REDIRECT = 'redirect'
 const MS_PER_SECOND = 1_000
 /** A client's method name is logged no longer than this. */
 const MAX_METHOD_CHARS = 64
@@ -12,6 +15,8 @@ const MAX_METHOD_CHARS = 64
 export interface Reporter {
   onCall(report: CallReport): void
   onRefusal(exchange: Exchange, error: GatewayError): void
+  /** Answered by a listener that only redirects. */
+  onRedirect(exchange: Exchange): void
   /** Refused by the listener, before there was an exchange. */
   onSocketRefusal(error: GatewayError, remoteAddress: string | undefined, requestId: string): void
 }
@@ -28,7 +33,7 @@ export function createReporter(log: Log, metrics: Metrics, options: LogOptions):
       const { exchange, route, error, durationMs, outcome } = report
       const { status } = exchange.answer
       metrics.exchanges.inc(route.path, status)
-      metrics.exchangeSeconds.observe({ route: route.path }, durationMs / MS_PER_SECOND)
+      metrics.exchangeSeconds.observe(route.path, durationMs / MS_PER_SECOND)
       metrics.upstreamCalls.inc(route.pool.server, outcome)
       if (error !== undefined) metrics.refusals.inc({ code: error.code })
       if (!hasAccessLog && error === undefined) return
@@ -40,6 +45,10 @@ export function createReporter(log: Log, metrics: Metrics, options: LogOptions):
       metrics.exchanges.inc(NO_ROUTE, exchange.answer.status)
       metrics.refusals.inc({ code: error.code })
       logFailure(error, describe(exchange))
+    },
+    onRedirect(exchange) {
+      metrics.exchanges.inc(REDIRECT, exchange.answer.status)
+      if (hasAccessLog) log.info(describe(exchange), 'exchange')
     },
     onSocketRefusal(error, remoteAddress, requestId) {
       metrics.refusals.inc({ code: error.code })
@@ -56,6 +65,7 @@ function describe(exchange: Exchange): LogFields {
     exchange: exchange.id,
     listener: exchange.listener.name,
     remote: exchange.remoteAddress,
+    ...(exchange.peer && { peer: peerLabel(exchange.peer) }),
     method: exchange.method,
     path: exchange.path,
     status: exchange.answer.status,

@@ -2,6 +2,7 @@
 // only a trusted terminator may say about the client, and what would lead clients around the gateway.
 import type { Exchange, RawHeaders } from '../core/index.ts'
 import { HEADER } from '../wire/index.ts'
+import { CLIENT_IDENTITY_FIELD, clientIdentity } from './client-identity.ts'
 
 /** Fields of one connection only (RFC 9110 §7.6.1), in both directions. */
 const HOP_BY_HOP = [
@@ -34,6 +35,13 @@ const NOT_TO_ENDPOINT: ReadonlySet<string> = new Set([
   'x-forwarded-prefix',
   'x-forwarded-proto',
   'x-real-ip',
+  // Likewise of the client's certificate: RFC 9440 §2.4 wants them dropped, and the others are what proxies write.
+  'client-cert',
+  'client-cert-chain',
+  CLIENT_IDENTITY_FIELD,
+  'x-client-verify',
+  'x-client-dn',
+  'x-client-san',
   // Replaced by the endpoint's own session id, where there is one.
   HEADER.sessionId,
 ])
@@ -51,7 +59,7 @@ const NOT_TO_CLIENT: ReadonlySet<string> = new Set([
 
 /** Request fields for the endpoint, in the client's order and case, with `via` and the endpoint's session id added. */
 export function requestHeaders(
-  exchange: Pick<Exchange, 'rawHeaders' | 'header' | 'httpVersion'>,
+  exchange: Pick<Exchange, 'rawHeaders' | 'header' | 'httpVersion' | 'listener' | 'peer'>,
   viaName: string,
   sessionId: string | undefined,
 ): RawHeaders {
@@ -69,6 +77,11 @@ export function requestHeaders(
   const own = `${exchange.httpVersion} ${viaName}`
   headers.push('via', before === undefined ? own : `${before}, ${own}`)
   if (sessionId !== undefined) headers.push(HEADER.sessionId, sessionId)
+  const { listener, peer } = exchange
+  // What nobody has verified is no identity.
+  if (listener.forwardsPeer && peer?.verified === true) {
+    headers.push(CLIENT_IDENTITY_FIELD, clientIdentity(peer))
+  }
   return headers
 }
 

@@ -114,7 +114,10 @@ export function toServerOptions(
   const { interval, timeout } = server.health_check
   return {
     name,
-    endpoints: 'stdio' in server ? toStdioEndpoints(server, resolvePath) : toHttpEndpoints(server),
+    endpoints:
+      'stdio' in server
+        ? toStdioEndpoints(server, resolvePath)
+        : toHttpEndpoints(server, resolvePath),
     healthCheck: { intervalMs: toMs(interval), timeoutMs: toMs(timeout) },
   }
 }

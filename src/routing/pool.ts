@@ -10,7 +10,13 @@ import {
   type Timer,
 } from '../core/index.ts'
 import type { Log, Metrics } from '../observability/index.ts'
-import type { AnswerSink, Upstream, UpstreamCall, UpstreamRequest } from '../upstream/index.ts'
+import type {
+  AnswerSink,
+  TlsSource,
+  Upstream,
+  UpstreamCall,
+  UpstreamRequest,
+} from '../upstream/index.ts'
 import type { HealthCheckOptions } from './options.ts'
 import type { EndpointStatus, Pool, RoutedSink } from './router.ts'
 
@@ -68,6 +74,7 @@ export class EndpointPool implements Pool, Part {
 
   async start(): Promise<void> {
     await Promise.all(this.#endpoints.map(({ upstream }) => upstream.start()))
+    for (const warning of this.warnings) this.#context.log.warn({ server: this.server }, warning)
     for (const endpoint of this.#endpoints) this.#report(endpoint)
     void this.probeAll()
     const { intervalMs } = this.#context.healthCheck
@@ -77,6 +84,16 @@ export class EndpointPool implements Pool, Part {
   async stop(deadlineMs: number): Promise<void> {
     this.#probing?.cancel()
     await Promise.all(this.#endpoints.map(({ upstream }) => upstream.stop(deadlineMs)))
+  }
+
+  /** The TLS configurations of the endpoints, each once. */
+  get tlsSources(): readonly TlsSource[] {
+    return [...new Set(this.#endpoints.flatMap(({ upstream }) => upstream.tls ?? []))]
+  }
+
+  /** What is unsafe about the way to the endpoints, one sentence each. */
+  get warnings(): readonly string[] {
+    return [...new Set(this.#endpoints.flatMap(({ upstream }) => upstream.warnings ?? []))]
   }
 
   endpoints(): readonly EndpointStatus[] {

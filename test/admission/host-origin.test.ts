@@ -44,6 +44,23 @@ describe('the Host', () => {
     expect(refusal(authority)).toBe('GW_HOST_NOT_ALLOWED')
   })
 
+  it('may be a name of the certificate that came last, or of the one before', () => {
+    const context = { allowedHosts: ['a.example'], allowedOrigins: [], boundHost: '0.0.0.0' }
+    const check = new HostOriginCheck({ ...context, certificateHosts: ['one.example'] })
+    const accepted = () =>
+      ['a.example', 'one.example', 'two.example', 'x.three.example'].filter(
+        (authority) => check.refuse({ authority, header: () => undefined }) === undefined,
+      )
+    expect(accepted()).toEqual(['a.example', 'one.example'])
+    check.replaceCertificateHosts(['two.example'])
+    expect(accepted()).toEqual(['a.example', 'one.example', 'two.example'])
+    // The same names again, as after any other reload: nothing is forgotten.
+    check.replaceCertificateHosts(['two.example'])
+    expect(accepted()).toEqual(['a.example', 'one.example', 'two.example'])
+    check.replaceCertificateHosts(['*.three.example'])
+    expect(accepted()).toEqual(['a.example', 'two.example', 'x.three.example'])
+  })
+
   it('is not loopback’s by itself on a listener that others can reach', () => {
     expect(refusal('localhost', undefined, { boundHost: '0.0.0.0' })).toBe('GW_HOST_NOT_ALLOWED')
     expect(refusal('mcp.example.com', undefined, { boundHost: '0.0.0.0' })).toBeUndefined()

@@ -40,7 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'upstream',
     'gateway',
   ],
-  cli: ['core', 'config', 'gateway'],
+  cli: ['core', 'certs', 'config', 'gateway'],
   '': ['core', 'gateway', 'config'],
 }
 

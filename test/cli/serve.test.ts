@@ -52,6 +52,17 @@ async function startServing(url: string, rest = '') {
 }
 
 describe('sallyport serve', () => {
+  it('logs at the level of --log-level, whatever the file says', async () => {
+    const folder = folderWith({ 'sallyport.yaml': configFor(NOWHERE, 'log: {level: error}\n') })
+    const running = startCli(['serve', '--log-level', 'info'], { cwd: folder })
+    await running.line(/^listening on (\S+)$/m)
+    running.child.kill('SIGTERM')
+    expect((await running.ended).stderr).toContain('"msg":"listening"')
+    const wrong = await runCli(['serve', '--log-level', 'loud'], { cwd: folder })
+    expect(wrong.code).toBe(2)
+    expect(wrong.stderr).toContain('Allowed choices are debug, info, warn, error')
+  })
+
   it('prints one line per address, and serves there', async () => {
     const rest = 'admin: {listen: "127.0.0.1:0"}\n'
     const { address, child, ended, line } = await startServing(NOWHERE, rest)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { explainStartFailure } from '../../src/cli/start-failure.ts'
-import { changed, loadValid } from '../config/config-file.ts'
+import { changed, loadValid, makePair, tempFolder } from '../config/config-file.ts'
 
 const TWO = changed('127.0.0.1:8443', 'localhost:8443\n  - listen: "[::1]:8444"')
 
@@ -38,6 +38,18 @@ describe('a start that fails', () => {
     [{ code: 'EROFS', path: '/state' }, 'state_dir: /state: EROFS: the file system is read-only'],
   ])('is told with the key that it hangs on: %o', (facts, reason) => {
     expect(explain(facts)).toEqual({ reason: expect.stringContaining(reason), exitCode: 78 })
+  })
+
+  it('is told with redirect_from when that is the address', () => {
+    const folder = tempFolder()
+    makePair(folder, 'a')
+    const keys = 'redirect_from: 127.0.0.1:80\n    tls: {cert_file: a.crt, key_file: a.key}'
+    const text = changed('8443\n', `8443\n    ${keys}\n`)
+    const { options } = loadValid(text, {}, folder)
+    const error = Object.assign(new Error(), { code: 'EACCES', address: '127.0.0.1', port: 80 })
+    expect(explainStartFailure(error, options)?.reason).toContain(
+      'listeners[0].redirect_from: 127.0.0.1:80: EACCES: not permitted',
+    )
   })
 
   it('is told as it stands when it is about certificates, and exits with 77', () => {

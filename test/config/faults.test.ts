@@ -174,7 +174,7 @@ const cases: readonly FaultCase[] = [
       `${LISTEN}\n    tls: {cert_file: /nowhere/a.crt, key_file: /nowhere/a.key}`,
     ),
     line: '3:22: listeners[0].tls.cert_file: expected a PEM file with a certificate, got no file at /nowhere/a.crt; correct the path, or create the file',
-    also: '3:48: listeners[0].tls.key_file: expected a PEM file with a private key that is not encrypted, got no file at /nowhere/a.key; correct the path, or create the file',
+    also: '3:48: listeners[0].tls.key_file: expected a PEM file with a private key, got no file at /nowhere/a.key; correct the path, or create the file',
   },
   {
     what: 'HTTP/2 without tls',

@@ -148,8 +148,8 @@ describe('tls files', () => {
       .replace('cert_file: a.crt', 'cert_file: a.key')
       .replace('key_file: a.key', 'key_file: a.crt')
     expect(faultLines(swapped, {}, folder)).toEqual([
-      `sallyport.yaml:4:18: listeners[0].tls.cert_file: expected a PEM file with a certificate, got ${folder}/a.key, which holds none; look whether cert_file and key_file are swapped`,
-      `sallyport.yaml:5:17: listeners[0].tls.key_file: expected a PEM file with a private key that is not encrypted, got ${folder}/a.crt, which holds none; look whether cert_file and key_file are swapped`,
+      `sallyport.yaml:4:18: listeners[0].tls.cert_file: expected a PEM file with a certificate, got ${folder}/a.key, which holds none; look whether files are swapped`,
+      `sallyport.yaml:5:17: listeners[0].tls.key_file: expected a PEM file with a private key, got ${folder}/a.crt, which holds none; look whether files are swapped`,
     ])
   })
 
@@ -159,7 +159,7 @@ describe('tls files', () => {
     const lines = faultLines(text.replace('a.crt', '.'), {}, folder)
     expect(lines).toEqual([
       `sallyport.yaml:4:18: listeners[0].tls.cert_file: expected a PEM file with a certificate, got a folder at ${folder}; name the file in it`,
-      `sallyport.yaml:5:17: listeners[0].tls.key_file: expected a PEM file with a private key that is not encrypted, got ${folder}/a.key, which holds none; convert it to PEM, a text that starts with "-----BEGIN"`,
+      `sallyport.yaml:5:17: listeners[0].tls.key_file: expected a PEM file with a private key, got ${folder}/a.key, which holds none; convert it to PEM, a text that starts with "-----BEGIN": openssl pkey -inform der -in FILE -out FILE.pem`,
     ])
   })
 
@@ -178,7 +178,7 @@ describe('tls files', () => {
     const clock = { ...systemClock, nowMs: () => Date.now() - 3 * dayMs }
     const { certPem, keyPem } = await makeAuthority({ commonName: 'old', validForMs: dayMs, clock })
     writeFileSync(join(folder, 'a.crt'), certPem)
-    writeFileSync(join(folder, 'a.key'), keyPem)
+    writeFileSync(join(folder, 'a.key'), keyPem, { mode: 0o600 })
     expect(faultLines(text, {}, folder)).toEqual([
       expect.stringMatching(
         /^sallyport\.yaml:4:18: listeners\[0\]\.tls\.cert_file: expected a certificate that has not expired, got one that expired on .* GMT; renew it$/,
@@ -200,7 +200,7 @@ describe('tls files', () => {
     const args = ['pkey', '-in', 'a.key', '-out', 'b.key', '-aes256', '-passout', 'pass:hunter2']
     execFileSync('openssl', args, { cwd: folder })
     expect(faultLines(text.replace('a.key', 'b.key'), {}, folder)).toEqual([
-      `sallyport.yaml:5:17: listeners[0].tls.key_file: expected a PEM file with a private key that is not encrypted, got an encrypted key in ${folder}/b.key; decrypt it with: openssl pkey -in FILE -out FILE`,
+      `sallyport.yaml:5:17: listeners[0].tls.key_file: expected a PEM file with a private key, got an encrypted one without its password; set key_password, best as "\${KEY_PASSWORD}"`,
     ])
   })
 

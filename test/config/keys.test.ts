@@ -208,6 +208,14 @@ const cases: readonly KeyCase[] = [
     set: 0,
   },
   {
+    key: 'tls_reload_interval',
+    path: ['tls_reload_interval'],
+    written: '1s',
+    read: (options) => options.tlsReloadIntervalMs,
+    absent: 300_000,
+    set: 1_000,
+  },
+  {
     key: 'insecure_allow_public',
     path: ['insecure_allow_public'],
     written: true,
@@ -217,8 +225,58 @@ const cases: readonly KeyCase[] = [
   },
 ]
 
-/** Seen together below, because they need files. */
-const TLS_KEYS = ['listeners[].tls.cert_file', 'listeners[].tls.key_file', 'listeners[].http2']
+const CREDENTIAL_KEYS = ['cert_file', 'key_file', 'key_password', 'pfx_file', 'password']
+/** In listener-tls.test.ts, each with its effect. */
+const TLS_KEYS = [
+  ...CREDENTIAL_KEYS,
+  ...CREDENTIAL_KEYS.map((key) => `certificates[].${key}`),
+  'min_version',
+  'max_version',
+  'cipher_suites',
+  'curve_preferences',
+  'client_auth',
+  'client_ca_file',
+  'crl_file',
+  'forward_client_identity',
+  'ticket_rotation',
+  'insecure_allow_readable_keys',
+].map((key) => `listeners[].tls.${key}`)
+
+/** In listener-kinds.test.ts, each with its effect. */
+const LISTENER_KEYS = [
+  'redirect_from',
+  'acme_challenge_dir',
+  'external_url',
+  ...['enabled', 'max_age', 'include_subdomains', 'preload'].map(
+    (key) => `security_headers.hsts.${key}`,
+  ),
+  'security_headers.content_security_policy',
+  'security_headers.x_frame_options',
+  'security_headers.x_content_type_options',
+  'security_headers.referrer_policy',
+  'security_headers.permissions_policy',
+  ...['server_names', 'to', 'connect_timeout', 'idle_timeout'].map((key) => `passthrough[].${key}`),
+].map((key) => `listeners[].${key}`)
+
+/** In upstream-tls.test.ts, each with its effect. */
+const CLIENT_TLS_KEYS = ['tls', 'endpoints[].tls'].flatMap((tls) =>
+  [
+    ...CREDENTIAL_KEYS,
+    'ca_cert',
+    'system_roots',
+    'server_name',
+    'check_hostname',
+    'pinned_certificates',
+    'pinned_certificates_file',
+    'min_version',
+    'max_version',
+    'cipher_suites',
+    'curve_preferences',
+    'insecure_skip_verify',
+    'insecure_allow_readable_keys',
+  ].map((key) => `servers.<name>.${tls}.${key}`),
+)
+const UPSTREAM_KEYS = [...CLIENT_TLS_KEYS, 'servers.<name>.http2', 'servers.<name>.allow_cleartext']
 
 function withKey({ path, written }: KeyCase): string {
   const document = parseDocument(MINIMAL)
@@ -240,7 +298,13 @@ describe('every key', () => {
       (path) =>
         !all.some((other) => other.startsWith(`${path}.`) || other.startsWith(`${path}[].`)),
     )
-    const tested = new Set([...cases.map(({ key }) => key), ...TLS_KEYS])
+    const tested = new Set([
+      ...cases.map(({ key }) => key),
+      'listeners[].http2',
+      ...TLS_KEYS,
+      ...LISTENER_KEYS,
+      ...UPSTREAM_KEYS,
+    ])
     expect(leaves.filter((path) => !tested.has(path))).toEqual([])
     expect([...tested].filter((key) => !leaves.includes(key))).toEqual([])
   })
@@ -281,10 +345,14 @@ describe('tls of a listener', () => {
       '8443\n    tls: {cert_file: server.crt, key_file: ./server.key}\n',
     )
     const { tls, http2 } = loadValid(text, {}, folder).options.listeners[0]!
-    expect(tls).toEqual({
-      certFile: join(folder, 'server.crt'),
-      keyFile: join(folder, 'server.key'),
-    })
+    expect(tls?.credentials).toEqual([
+      {
+        kind: 'pem',
+        certFile: join(folder, 'server.crt'),
+        keyFile: join(folder, 'server.key'),
+        keyPassword: undefined,
+      },
+    ])
     expect(http2).toBe(true)
     const without = text.replace('key}\n', 'key}\n    http2: false\n')
     expect(loadValid(without, {}, folder).options.listeners[0]?.http2).toBe(false)

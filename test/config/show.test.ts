@@ -11,7 +11,20 @@ describe('the shown configuration', () => {
     expect(shown['limits']).toMatchObject({ header_timeout: '10s', max_body_bytes: '4MiB' })
     expect(shown['state_dir']).toBe('/home/user/.local/state/sallyport')
     expect(shown['listeners']).toEqual([
-      { listen: '127.0.0.1:8443', http2: false, allowed_hosts: [], allowed_origins: [] },
+      {
+        listen: '127.0.0.1:8443',
+        http2: false,
+        allowed_hosts: [],
+        allowed_origins: [],
+        security_headers: {
+          hsts: { enabled: false, max_age: '365d', include_subdomains: false, preload: false },
+          content_security_policy: 'none',
+          x_frame_options: 'none',
+          x_content_type_options: 'nosniff',
+          referrer_policy: 'none',
+          permissions_policy: 'none',
+        },
+      },
     ])
     const servers = shown['servers'] as Record<string, object>
     expect(servers['weather']).not.toHaveProperty('stdio')
@@ -57,6 +70,14 @@ describe('the shown configuration', () => {
     const isSection = (path: string) =>
       all.some((other) => other.startsWith(`${path}.`) || other.startsWith(`${path}[].`))
     expect(hidden.filter((path) => !isSection(path))).toEqual([
+      'listeners[].tls.key_password',
+      'listeners[].tls.password',
+      'listeners[].tls.certificates[].key_password',
+      'listeners[].tls.certificates[].password',
+      'servers.<name>.endpoints[].tls.key_password',
+      'servers.<name>.endpoints[].tls.password',
+      'servers.<name>.tls.key_password',
+      'servers.<name>.tls.password',
       'servers.<name>.endpoints[].args',
       'servers.<name>.endpoints[].env',
       'sessions.keys',

@@ -6,6 +6,7 @@ import { describeConfig } from '../../src/config/index.ts'
 import { errorTable } from '../../src/core/index.ts'
 
 const pages = referencePages()
+const certsHeading = (name: string): string => `## \`sallyport certs ${name}\``
 
 describe('docs/reference', () => {
   it.each([...pages.keys()])('%s is what the code says (npm run docs)', (name) => {
@@ -32,6 +33,9 @@ describe('docs/reference', () => {
       '## `sallyport config`',
       '## `sallyport config show`',
       '## `sallyport config schema`',
+      '## `sallyport certs`',
+      ...['ca', 'gateway', 'plugin', 'server', 'client', 'all'].map(certsHeading),
+      ...['check', 'inspect', 'revoke', 'crl', 'renew'].map(certsHeading),
     ])
   })
 })

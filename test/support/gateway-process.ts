@@ -13,7 +13,10 @@ const BIN = resolve(import.meta.dirname, '../../src/cli/bin.ts')
 export interface GatewayProcess {
   readonly child: ChildProcess
   readonly pid: number
+  /** Of the first listener. */
   readonly url: string
+  /** Of all listeners, in the order of the document. */
+  readonly urls: readonly string[]
   readonly adminUrl: string
   /** Resident memory in bytes. */
   residentBytes(): number
@@ -24,16 +27,30 @@ export interface GatewayProcess {
   metric(sample: string): Promise<number>
 }
 
-/** Starts `sallyport serve` with this document (and an admin listener) and waits until it listens. */
-export async function startGatewayProcess(document: object): Promise<GatewayProcess> {
-  const folder = temporaryFolder()
+/** Starts `sallyport serve` with this document (and an admin listener) for one test and waits until it listens. */
+export function startGatewayProcess(document: object): Promise<GatewayProcess> {
+  return launchGatewayProcess(document, { folder: temporaryFolder(), onEnd: onTestFinished })
+}
+
+export interface Launch {
+  /** For its config and its state. */
+  readonly folder: string
+  /** Takes what ends the process: `onTestFinished`, `afterAll`. */
+  readonly onEnd: (end: () => Promise<void>) => void
+}
+
+/** The same, for as long as `onEnd` says. */
+export async function launchGatewayProcess(
+  document: object,
+  { folder, onEnd }: Launch,
+): Promise<GatewayProcess> {
   const file = join(folder, 'sallyport.yaml')
   const whole = { admin: { listen: '127.0.0.1:0' }, state_dir: join(folder, 'state'), ...document }
   writeFileSync(file, stringify(whole))
   const child = spawn(process.execPath, [BIN, 'serve', '-c', file], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  onTestFinished(async () => {
+  onEnd(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     child.kill('SIGKILL')
     await once(child, 'exit')
@@ -42,14 +59,16 @@ export async function startGatewayProcess(document: object): Promise<GatewayProc
   child.stderr
     .setEncoding('utf8')
     .on('data', (chunk: string) => (log = (log + chunk).slice(-20_000)))
-  let url: string | undefined
+  const urls: string[] = []
   let adminUrl: string | undefined
   for await (const line of createInterface({ input: child.stdout })) {
-    url ??= /^listening on (\S+)/.exec(line)?.[1]
-    adminUrl ??= /^admin on (\S+)/.exec(line)?.[1]
-    if (url !== undefined && adminUrl !== undefined) break
+    urls.push(...(/^listening on (\S+)/.exec(line)?.slice(1) ?? []))
+    // The last line of the start.
+    adminUrl = /^admin on (\S+)/.exec(line)?.[1]
+    if (adminUrl !== undefined) break
   }
   child.stdout.resume()
+  const [url] = urls
   if (url === undefined || adminUrl === undefined) throw new Error(`no address; its log:\n${log}`)
   const { pid = 0 } = child
   const admin = adminUrl
@@ -57,6 +76,7 @@ export async function startGatewayProcess(document: object): Promise<GatewayProc
     child,
     pid,
     url,
+    urls,
     adminUrl,
     residentBytes: () => Number(/VmRSS:\s+(\d+)/.exec(status(pid))?.[1]) * 1_024,
     openDescriptors: () => readdirSync(`/proc/${pid}/fd`).length,

@@ -90,6 +90,10 @@ export function gatewayOptions(test: TestGatewayOptions): GatewayOptions {
         port: 0,
         tls: undefined,
         http2: false,
+        securityHeaders: [],
+        redirect: undefined,
+        publicAuthority: undefined,
+        passthrough: undefined,
         allowedHosts: [],
         allowedOrigins: [],
         limits: { ...SOCKET_LIMITS, ...test.socketLimits },
@@ -116,6 +120,7 @@ export function gatewayOptions(test: TestGatewayOptions): GatewayOptions {
     stateDir: '/nonexistent/sallyport-tests',
     childEnv: { PATH: process.env['PATH'] ?? '' },
     drainTimeoutMs: 5_000,
+    tlsReloadIntervalMs: 300_000,
     insecureAllowPublic: false,
     ...test.overrides,
   }

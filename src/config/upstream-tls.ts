@@ -1,0 +1,182 @@
+// TLS towards servers: where `servers.*.tls` and `endpoints[].tls` hold, whether their files can be used, and who may be
+// called without TLS. What is in the files is tls's business.
+import {
+  type ClientTlsDocument,
+  clientTlsSchema,
+  type MaterialPart,
+  mergeClientTls,
+  readClientMaterial,
+  toClientTlsOptions,
+  warnAboutClientTls,
+} from '../tls/index.ts'
+import { serverKind } from '../routing/options.ts'
+import { cleartextWarning, isCleartextAbroad } from '../upstream/index.ts'
+import { endpointKind } from '../upstream/options-schema.ts'
+import type { Finding, Remark } from './cross-checks.ts'
+import { salvage } from './draft.ts'
+import type { Path } from './fault.ts'
+import { memberOf } from './schema-walk.ts'
+import { checkClientTlsKeys, type WrongKey } from './upstream-tls-keys.ts'
+
+type Key = keyof ClientTlsDocument
+/** TLS as it holds at one endpoint or at several that have no keys of their own. */
+interface Place {
+  readonly tls: ClientTlsDocument
+  /** Where the key that holds was written, or would be. */
+  readonly pathOf: (key: Key) => Path
+}
+
+interface HttpEndpoint {
+  readonly path: Path
+  readonly url: URL
+  readonly tls: ClientTlsDocument | undefined
+}
+
+interface HttpServer {
+  readonly path: Path
+  readonly tls: ClientTlsDocument | undefined
+  readonly http2: boolean
+  readonly allowsCleartext: boolean
+  readonly endpoints: readonly HttpEndpoint[]
+}
+
+export interface UpstreamTlsContext {
+  readonly resolvePath: (written: string) => string
+  readonly nowMs: number
+}
+
+export function checkUpstreamTls(value: unknown, context: UpstreamTlsContext): readonly Finding[] {
+  return serversOf(value).flatMap((server) => [
+    ...checkCleartext(server),
+    ...checkUse(server),
+    ...placesOf(server).flatMap((place) => {
+      const wrong = checkClientTlsKeys(place.tls)
+      // What is in the files hangs on keys that are right.
+      const all = wrong.length > 0 ? wrong : checkFiles(place.tls, context)
+      return all.map(({ key, ...finding }) => ({ path: place.pathOf(key), ...finding }))
+    }),
+  ])
+}
+
+/** What is unsafe and was asked for. The gateway says the same at every start. */
+export function upstreamTlsRemarks(
+  value: unknown,
+  { resolvePath }: Pick<UpstreamTlsContext, 'resolvePath'>,
+): readonly Remark[] {
+  return serversOf(value).flatMap((server) => [
+    ...server.endpoints.flatMap(({ path, url }) =>
+      cleartextWarning(url).map((message) => ({ path: [...path, 'url'], message })),
+    ),
+    ...placesOf(server).flatMap(({ tls, pathOf }) =>
+      warnAboutClientTls(toClientTlsOptions(tls, resolvePath)).map(({ key, message }) => ({
+        path: pathOf(key),
+        message,
+      })),
+    ),
+  ])
+}
+
+function serversOf(value: unknown): readonly HttpServer[] {
+  const servers = memberOf(value, 'servers')
+  if (typeof servers !== 'object' || servers === null) return []
+  return Object.entries(servers).flatMap(([name, server]) => {
+    if (serverKind(server) !== 'http') return []
+    const path = ['servers', name]
+    const endpoints = memberOf(server, 'endpoints')
+    return {
+      path,
+      tls: salvage(clientTlsSchema, memberOf(server, 'tls')),
+      http2: memberOf(server, 'http2') === true,
+      allowsCleartext: memberOf(server, 'allow_cleartext') === true,
+      endpoints: Array.isArray(endpoints)
+        ? endpoints.flatMap((endpoint, index) =>
+            endpointOf(endpoint, [...path, 'endpoints', index]),
+          )
+        : [],
+    }
+  })
+}
+
+function endpointOf(endpoint: unknown, path: Path): readonly HttpEndpoint[] {
+  if (endpointKind(endpoint) !== 'http') return []
+  const written = memberOf(endpoint, 'url')
+  if (typeof written !== 'string' || !/^https?:/.test(written) || !URL.canParse(written)) return []
+  const tls = salvage(clientTlsSchema, memberOf(endpoint, 'tls'))
+  return [{ path, url: new URL(written), tls }]
+}
+
+function placesOf({ path, tls: shared, endpoints }: HttpServer): readonly Place[] {
+  const secure = endpoints.filter(isSecure)
+  const places: Place[] = []
+  if (shared !== undefined && secure.some(({ tls }) => tls === undefined)) {
+    places.push({ tls: shared, pathOf: (key) => [...path, 'tls', key] })
+  }
+  for (const { path: own, tls } of secure) {
+    const merged = tls && mergeClientTls(shared, tls)
+    if (tls === undefined || merged === undefined) continue
+    const pathOf = (key: Key): Path => {
+      const isShared = tls[key] === undefined && merged[key] !== undefined
+      return [...(isShared ? path : own), 'tls', key]
+    }
+    places.push({ tls: merged, pathOf })
+  }
+  return places
+}
+
+function checkCleartext({ allowsCleartext, endpoints }: HttpServer): readonly Finding[] {
+  if (allowsCleartext) return []
+  return endpoints
+    .filter(({ url }) => isCleartextAbroad(url))
+    .map(({ path, url }) => ({
+      path: [...path, 'url'],
+      expected: 'https:// to another machine',
+      got: JSON.stringify(url.origin),
+      mend: 'use https://, or set allow_cleartext: true on the server',
+    }))
+}
+
+function isSecure({ url }: HttpEndpoint): boolean {
+  return url.protocol === 'https:'
+}
+
+/** Keys that would do nothing. */
+function checkUse({ path, tls, http2, endpoints }: HttpServer): readonly Finding[] {
+  const found: Finding[] = []
+  const onlyPlain = endpoints.length > 0 && !endpoints.some(isSecure)
+  const got = 'http:// URLs only'
+  if (onlyPlain && tls !== undefined) {
+    const mend = 'use https:// in the URLs, or remove tls'
+    found.push({ path: [...path, 'tls'], expected: 'tls only with https:// URLs', got, mend })
+  }
+  if (onlyPlain && http2) {
+    const mend = 'use https:// in the URLs, or remove http2'
+    found.push({ path: [...path, 'http2'], expected: 'HTTP/2 only with https:// URLs', got, mend })
+  }
+  for (const endpoint of endpoints) {
+    if (isSecure(endpoint) || endpoint.tls === undefined) continue
+    const mend = 'use https:// in the URL, or remove tls'
+    const expected = 'tls only with an https:// URL'
+    found.push({ path: [...endpoint.path, 'tls'], expected, got: 'an http:// URL', mend })
+  }
+  return found
+}
+
+const KEY_OF_PART: Readonly<Partial<Record<MaterialPart, Key>>> = {
+  key: 'key_file',
+  'key-password': 'key_password',
+  pfx: 'pfx_file',
+  'pfx-password': 'password',
+  authorities: 'ca_cert',
+  pins: 'pinned_certificates_file',
+}
+
+function checkFiles(
+  tls: ClientTlsDocument,
+  { resolvePath, nowMs }: UpstreamTlsContext,
+): readonly WrongKey[] {
+  const reading = readClientMaterial(toClientTlsOptions(tls, resolvePath), nowMs)
+  if (reading.ok) return []
+  return reading.problems.map(({ of, expected, got, mend }) => {
+    return { key: KEY_OF_PART[of] ?? 'cert_file', expected, got, mend }
+  })
+}
