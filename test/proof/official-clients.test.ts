@@ -22,6 +22,7 @@ import {
 import { callText, connectClient, type Era } from '../fixtures/everything-stdio/answering-client.ts'
 import { httpEndpoint, nodeEndpoint, startTestGateway } from '../support/gateway.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { serverTlsOptions } from '../support/tls-options.ts'
 import { modernRequest } from '../support/mcp-messages.ts'
 
 const fixture = (name: string): string =>
@@ -39,7 +40,10 @@ async function startSecureGateway(
   const { caFile, server } = await keepCertificates(temporaryFolder(), [
     { kind: 'dns', value: 'localhost' },
   ])
-  const gateway = await startTestGateway({ servers, listener: { tls: server, http2: true } })
+  const gateway = await startTestGateway({
+    servers,
+    listener: { tls: serverTlsOptions(server), http2: true },
+  })
   const agent = new Agent({ connect: { ca: readFileSync(caFile) } })
   onTestFinished(() => agent.destroy())
   const trustingFetch = ((input: string | URL, init?: RequestInit) =>
