@@ -6,14 +6,16 @@ import type { Children } from './children.ts'
 import { median } from './figures.ts'
 import { firstAnswer } from './load/call-once.ts'
 import { processorSeconds, residentBytes } from './processor-time.ts'
-import type { Target, TargetName, TargetRecipe } from './target/target.ts'
+import type { AnyPorts, Target, TargetName, TargetPorts, TargetRecipe } from './target/target.ts'
 
 const START_TIMEOUT_MS = 15_000
 const SETTLE_MS = 1_000
 const SMALL_CALL: CallShape = { era: 'modern', bodyBytes: 1_024, answer: 'json' }
 
-export interface StartedTarget {
-  readonly target: Target
+export interface StartedTarget<P extends AnyPorts = TargetPorts> {
+  readonly target: Target<P>
+  /** The process that was started; it need not be the one that works. */
+  readonly child: ChildProcess
   /** From the start of the process to the first answered call, through to the backend. */
   readonly startMs: number
 }
@@ -27,11 +29,11 @@ export interface LifeFigures {
 }
 
 /** Starts a target `starts` times; the last of them stays. */
-export async function startTarget(
-  recipe: TargetRecipe,
+export async function startTarget<P extends AnyPorts>(
+  recipe: TargetRecipe<P>,
   children: Children,
   starts: number,
-): Promise<StartedTarget> {
+): Promise<StartedTarget<P>> {
   const timesMs: number[] = []
   for (let left = starts; ; left--) {
     const startedMs = performance.now()
@@ -41,13 +43,14 @@ export async function startTarget(
     if (left <= 1) {
       const { name, ports } = recipe
       const tidy = (): void => recipe.tidy()
-      return { target: { name, ports, pids: recipe.pids(child), tidy }, startMs: median(timesMs) }
+      const target = { name, ports, pids: recipe.pids(child), tidy }
+      return { target, child, startMs: median(timesMs) }
     }
     await children.end(child)
   }
 }
 
-async function untilAnswered(recipe: TargetRecipe, child: ChildProcess): Promise<void> {
+async function untilAnswered(recipe: TargetRecipe<AnyPorts>, child: ChildProcess): Promise<void> {
   const gone = new Promise<never>((_, reject) => {
     child.once('error', reject)
     child.once('exit', (code) =>

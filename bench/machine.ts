@@ -2,13 +2,16 @@
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import type { NginxVersion } from './target/nginx.ts'
 
 export interface Machine {
   readonly processor: string
   readonly coreCount: number
   readonly node: string
+  /** The TLS library of that Node. */
+  readonly openssl: string
   readonly undici: string
-  readonly nginx: string | undefined
+  readonly nginx: NginxVersion | undefined
   readonly sallyport: string
   readonly isPinned: boolean
 }
@@ -21,6 +24,7 @@ export function describeMachine(found: Pick<Machine, 'nginx' | 'sallyport' | 'is
     processor: first?.model.trim() ?? 'unknown',
     coreCount: cpus().length,
     node: process.version,
+    openssl: `OpenSSL ${process.versions.openssl}`,
     undici: versionOf('node_modules/undici/package.json'),
     ...found,
   }

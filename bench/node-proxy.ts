@@ -2,12 +2,11 @@
 // connection, streams the answer back with backpressure, and lets go of the upstream when the client leaves. Nothing else:
 // no checks, no budgets, no log, no metrics.
 import { readFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createSecureServer } from 'node:http2'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createSecureServer, type Http2SecureServer } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import { Pool, type Dispatcher } from 'undici'
 import type { CertificateFiles } from './certificate.ts'
-import type { TargetPorts } from './target/target.ts'
 
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
@@ -89,25 +88,44 @@ function createProxyListener(
   }
 }
 
-/** Listens in the clear, over TLS with HTTP/1.1, and over TLS with HTTP/2. Returns how to end it. */
+export type NodeProxyListen =
+  | { readonly protocol: 'http'; readonly port: number }
+  | {
+      /** TLS with HTTP/1.1 alone, or with HTTP/2 alone. */
+      readonly protocol: 'https' | 'http2'
+      readonly port: number
+      readonly certificate: CertificateFiles
+    }
+
+/** As long as nginx keeps them; Node's own five seconds would end what is to be looked at while it is idle. */
+const KEEP_ALIVE_MS = 75_000
+
+/** Returns how to end it. */
 export async function startNodeProxy(
   origin: string,
-  ports: TargetPorts,
-  { certFile, keyFile }: CertificateFiles,
+  listens: readonly NodeProxyListen[],
 ): Promise<() => Promise<void>> {
   const pool = new Pool(origin, { connections: MAX_CONNECTIONS, pipelining: 1 })
   const onRequest = createProxyListener(pool)
-  const material = { cert: readFileSync(certFile), key: readFileSync(keyFile) }
-  const servers = [
-    [createServer(onRequest), ports.http],
-    [createTlsServer(material, onRequest), ports.https],
-    [createSecureServer(material, onRequest as never), ports.http2],
-  ] as const
-  for (const [server, port] of servers) {
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const servers = listens.map((listen) => createProxyServer(listen, onRequest))
+  for (const [at, { port }] of listens.entries()) {
+    await new Promise<void>((resolve) => servers[at]?.listen(port, '127.0.0.1', resolve))
   }
   return async () => {
-    for (const [server] of servers) server.close()
+    for (const server of servers) server.close()
     await pool.destroy()
   }
+}
+
+function createProxyServer(
+  listen: NodeProxyListen,
+  onRequest: ReturnType<typeof createProxyListener>,
+): Server | Http2SecureServer {
+  const keepAlive = { keepAliveTimeout: KEEP_ALIVE_MS }
+  if (listen.protocol === 'http') return createServer(keepAlive, onRequest)
+  const { certFile, keyFile } = listen.certificate
+  const material = { cert: readFileSync(certFile), key: readFileSync(keyFile) }
+  return listen.protocol === 'https'
+    ? createTlsServer({ ...material, ...keepAlive }, onRequest)
+    : createSecureServer(material, onRequest as never)
 }

@@ -1,11 +1,11 @@
 // docs/reference/performance.md from the figures of a run. Written for someone who decides whether the gateway is too
 // dear for them.
-import type { Spread } from './figures.ts'
 import type { LifeFigures } from './life.ts'
 import type { Machine } from './machine.ts'
-import { BUDGET_CELL, YARDSTICK, type Cell, type Plan } from './plan.ts'
-import { BUDGET_RATIO, type CellFigures, type TargetFigures, type Verdict } from './summary.ts'
-import type { TargetName } from './target/target.ts'
+import { BUDGET_CELL, type Cell, type Plan } from './plan.ts'
+import { BUDGET_RATIO, type CellFigures, type Verdict } from './summary.ts'
+import { figuresFor, ratioText, table, TITLE } from './tables.ts'
+import { renderTls, type TlsReport } from './tls/section.ts'
 
 export interface Report {
   readonly machine: Machine
@@ -17,15 +17,9 @@ export interface Report {
   readonly foreignShare: number
   /** The gateway's configuration as it was, with places in words. */
   readonly config: string
+  readonly tls: TlsReport
 }
 
-const TITLE: Readonly<Record<TargetName, string>> = {
-  direct: 'no proxy',
-  'node-proxy': 'plain Node proxy',
-  nginx: 'nginx',
-  sallyport: 'Sallyport',
-  'sallyport, access log': 'Sallyport, `log.access: true`',
-}
 const PROTOCOL = { http: 'HTTP', https: 'HTTPS', http2: 'HTTPS, HTTP/2' } as const
 const MIB = 1024 * 1024
 
@@ -40,6 +34,7 @@ export function renderPage(report: Report): string {
     notMeasured(report.machine),
     '## Start, memory, idling',
     lifeTable(report),
+    ...renderTls(report.tls, { machine: report.machine, ...report.plan }),
     '## How it is measured',
     method(report),
     `\`\`\`yaml\n${report.config.trimEnd()}\n\`\`\``,
@@ -59,7 +54,7 @@ in the same run.
 **Budget: on the straight lane, at most ${BUDGET_RATIO} times the plain Node proxy.** This run (Sallyport ${machine.sallyport}; Node ${machine.node};
 ${machine.processor}): **${verdict.line}**.
 
-Run it yourself with \`npm run bench\` (up to ten minutes; \`npm run bench -- --quick\` takes half a minute). It exits with 1 when
+Run it yourself with \`npm run bench\` (up to a quarter of an hour; \`npm run bench -- --quick\` takes about a minute). It exits with 1 when
 the budget is not met. Figures in microseconds are of this machine; ratios carry over to others.`
 }
 
@@ -129,7 +124,7 @@ function method({ machine, plan, foreignShare }: Report): string {
   const nginx =
     machine.nginx === undefined
       ? ''
-      : `\n- ${machine.nginx} runs one worker, keeps its connections to the server, writes no access log and does not buffer answers.`
+      : `\n- ${machine.nginx.nginx} runs one worker, keeps its connections to the server, writes no access log and does not buffer answers.`
   return `- Everything runs on one machine with ${machine.coreCount} cores, over loopback, and all variants are alive at the same time. ${pinning}
   Other programs took ${(foreignShare * 100).toFixed(0)} % of the machine meanwhile.
 - A round measures every row once, in random order, and within a row every variant, in random order, for ${plan.measureMs} ms after
@@ -156,9 +151,9 @@ function figuresTable(cells: readonly CellFigures[]): string {
     targets.map((figures) => [
       ...describeCell(cell),
       TITLE[figures.target],
-      figures.processorMicrosPerCall.toFixed(1),
+      figures.processorMicrosEach.toFixed(1),
       ratioText(figures.processorRatio),
-      figures.callsPerSecond.toFixed(0),
+      figures.perSecond.toFixed(0),
       figures.latencyP50Ms.toFixed(2),
       figures.latencyP99Ms.toFixed(2),
       `${(figures.coreShare * 100).toFixed(0)} %`,
@@ -175,39 +170,4 @@ function figuresTable(cells: readonly CellFigures[]): string {
     'core',
   ]
   return table(head, rows)
-}
-
-function figuresFor(
-  targets: readonly TargetFigures[],
-  name: TargetName,
-): TargetFigures | undefined {
-  return targets.find(({ target }) => target === name)
-}
-
-export function ratioText(ratio: Spread | undefined): string {
-  if (ratio === undefined) return '–'
-  return `${ratio.median.toFixed(2)} (${ratio.lowest.toFixed(2)}–${ratio.highest.toFixed(2)})`
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
-}
-
-/** The figures of one cell for the terminal. */
-export function renderCell({ cell, targets }: CellFigures): string {
-  const rows = targets.map((figures) => {
-    const columns = [
-      figures.target.padEnd(26),
-      `${figures.processorMicrosPerCall.toFixed(1)} µs`.padStart(10),
-      ratioText(figures.processorRatio).padStart(19),
-      `${figures.callsPerSecond.toFixed(0)}/s`.padStart(9),
-      `p50 ${figures.latencyP50Ms.toFixed(2)} ms`.padStart(13),
-      `p99 ${figures.latencyP99Ms.toFixed(2)} ms`.padStart(14),
-      `core ${(figures.coreShare * 100).toFixed(0)} %`.padStart(11),
-    ]
-    return `  ${columns.join(' ')}`
-  })
-  const yardstick = `ratio to ${YARDSTICK}`
-  return [`${cell.key} (processor time per call, ${yardstick})`, ...rows].join('\n')
 }

@@ -1,16 +1,21 @@
 // What is measured: the cells of the matrix, and how long and how often each.
 import type { AnswerForm, CallShape, Era } from './call.ts'
 import type { Destination } from './load/channel.ts'
+import type { Row } from './row.ts'
 import type { TargetName } from './target/target.ts'
+import {
+  fullHandshakes,
+  fullMemory,
+  quickHandshakes,
+  quickMemory,
+  type HandshakePlan,
+  type MemoryPlan,
+} from './tls/plan.ts'
 
-/** One combination of everything that is varied. */
-export interface Cell extends CallShape {
-  /** Unique, and what `--only` is compared with. */
-  readonly key: string
+/** One combination of everything that is varied in calls. */
+export interface Cell extends Row, CallShape {
   readonly protocol: Destination['protocol']
   readonly connections: number
-  readonly rounds: number
-  readonly targets: readonly TargetName[]
 }
 
 export interface Plan {
@@ -23,6 +28,8 @@ export interface Plan {
   /** Starts of each target, timed to the first answered call. */
   readonly starts: number
   readonly idleMs: number
+  readonly handshakes: HandshakePlan
+  readonly memory: MemoryPlan
 }
 
 export const YARDSTICK: TargetName = 'node-proxy'
@@ -93,10 +100,12 @@ export function fullPlan(): Plan {
     measureMs: 800,
     starts: 5,
     idleMs: 5_000,
+    handshakes: fullHandshakes(),
+    memory: fullMemory(),
   }
 }
 
-/** Under half a minute: enough to see a change, not enough to publish. */
+/** About a minute: enough to see a change, not enough to publish. */
 export function quickPlan(): Plan {
   const order = { kib: 1, connections: 32, rounds: 3 } as const
   return {
@@ -110,5 +119,28 @@ export function quickPlan(): Plan {
     measureMs: 220,
     starts: 1,
     idleMs: 1_000,
+    handshakes: quickHandshakes(),
+    memory: quickMemory(),
   }
+}
+
+/** The plan with the rows that `isWanted`, each measured in `rounds` rounds if given. */
+export function narrowed(
+  plan: Plan,
+  isWanted: (row: Row) => boolean,
+  rounds: number | undefined,
+): Plan {
+  const narrow = <R extends Row>(rows: readonly R[]): R[] =>
+    rows.filter(isWanted).map((row) => (rounds === undefined ? row : { ...row, rounds }))
+  return {
+    ...plan,
+    cells: narrow(plan.cells),
+    handshakes: { ...plan.handshakes, cells: narrow(plan.handshakes.cells) },
+    memory: { ...plan.memory, cells: narrow(plan.memory.cells) },
+  }
+}
+
+/** All rows of a plan, whatever they are about. */
+export function rowsOf({ cells, handshakes, memory }: Plan): readonly Row[] {
+  return [...cells, ...handshakes.cells, ...memory.cells]
 }

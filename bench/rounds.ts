@@ -1,11 +1,13 @@
 // The rounds of a run: in each, every cell in random order, and within a cell every target in random order, all of them
 // alive all the time. What disturbs the machine then disturbs all alike.
-import type { LoadOrder, LoadResult } from './load/run-load.ts'
+import type { LoadResult } from './load/measure.ts'
+import type { LoadOrder } from './load/run-load.ts'
 import type { Cell, Plan } from './plan.ts'
+import type { Row } from './row.ts'
 import type { Target, TargetName } from './target/target.ts'
 
-export interface Sample {
-  readonly cell: Cell
+export interface Sample<R extends Row = Cell> {
+  readonly cell: R
   readonly target: TargetName
   readonly round: number
   readonly result: LoadResult
@@ -42,16 +44,25 @@ export async function warmUp(rig: Rig, plan: Plan): Promise<void> {
   }
 }
 
-export async function measureRounds(rig: Rig, plan: Plan): Promise<Sample[]> {
-  const samples: Sample[] = []
-  const rounds = Math.max(...plan.cells.map((cell) => cell.rounds))
+export function measureRounds(rig: Rig, plan: Plan): Promise<Sample[]> {
+  return interleave(rig, plan.cells, (target, cell) => measureOnce(rig, target, cell, plan))
+}
+
+/** Every row in every round, and every target of it, in random order. */
+export async function interleave<R extends Row, T extends { readonly name: TargetName }>(
+  rig: { readonly targets: readonly T[]; onProgress(line: string): void },
+  rows: readonly R[],
+  measureRow: (target: T, row: R) => Promise<LoadResult>,
+): Promise<Sample<R>[]> {
+  const samples: Sample<R>[] = []
+  const rounds = Math.max(...rows.map((row) => row.rounds))
   for (let round = 1; round <= rounds; round++) {
     rig.onProgress(`round ${round} of ${rounds}`)
-    const cells = plan.cells.filter((cell) => round <= cell.rounds)
-    for (const cell of shuffled(cells)) {
-      const targets = rig.targets.filter(({ name }) => cell.targets.includes(name))
-      for (const target of shuffled(targets)) {
-        const result = await measureOnce(rig, target, cell, plan)
+    for (const cell of shuffled(rows.filter((row) => round <= row.rounds))) {
+      for (const target of shuffled(
+        rig.targets.filter(({ name }) => cell.targets.includes(name)),
+      )) {
+        const result = await measureRow(target, cell)
         samples.push({ cell, target: target.name, round, result })
       }
     }
@@ -85,9 +96,9 @@ async function measureOnce(
       throw new Error(`${target.name}, ${cell.key}: ${String(cause)}`, { cause })
     })
   const seen = (await rig.backendCallCount()) - before
-  if (seen !== result.totalCalls) {
+  if (seen !== result.totalCount) {
     throw new Error(
-      `${target.name}, ${cell.key}: ${result.totalCalls} calls were answered, but the backend saw ${seen}`,
+      `${target.name}, ${cell.key}: ${result.totalCount} calls were answered, but the backend saw ${seen}`,
     )
   }
   target.tidy()

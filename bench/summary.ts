@@ -1,9 +1,10 @@
 // Samples to what a reader wants to know: per cell and target the medians, the ratios to the yardstick, and whether the
 // budget holds.
 import { median, ratioSpread, type ByRound, type Spread } from './figures.ts'
-import type { LoadResult } from './load/run-load.ts'
+import type { LoadResult } from './load/measure.ts'
 import { BUDGET_CELL, YARDSTICK, type Cell } from './plan.ts'
 import type { Sample } from './rounds.ts'
+import type { Row } from './row.ts'
 import type { TargetName } from './target/target.ts'
 
 /** The straight lane may cost this many times the plain Node proxy. */
@@ -12,8 +13,9 @@ export const BUDGET_RATIO = 1.3
 export interface TargetFigures {
   readonly target: TargetName
   readonly rounds: number
-  readonly processorMicrosPerCall: number
-  readonly callsPerSecond: number
+  /** Per call, or per handshake. */
+  readonly processorMicrosEach: number
+  readonly perSecond: number
   readonly latencyP50Ms: number
   readonly latencyP99Ms: number
   /** Share of one core that the target used: near 1, it was the bottleneck. */
@@ -23,46 +25,54 @@ export interface TargetFigures {
   readonly latencyRatio: Spread | undefined
 }
 
-export interface CellFigures {
-  readonly cell: Cell
+export interface CellFigures<R extends Row = Cell> {
+  readonly cell: R
   readonly targets: readonly TargetFigures[]
 }
 
 /** In the order of `cells`; those without a sample are left out. */
-export function summarise(samples: readonly Sample[], cells: readonly Cell[]): CellFigures[] {
+export function summarise<R extends Row>(
+  samples: readonly Sample<R>[],
+  cells: readonly R[],
+  yardstick = YARDSTICK,
+): CellFigures<R>[] {
   const measuredKeys = new Set(samples.map(({ cell }) => cell.key))
   return cells
     .filter(({ key }) => measuredKeys.has(key))
     .map((cell) => {
       const ofCell = samples.filter((sample) => sample.cell.key === cell.key)
       const measured = cell.targets.filter((name) => ofCell.some(({ target }) => target === name))
-      return { cell, targets: measured.map((name) => figuresOf(name, ofCell)) }
+      return { cell, targets: measured.map((name) => figuresOf(name, yardstick, ofCell)) }
     })
 }
 
-export const processorMicrosPerCall = ({ processorSeconds, calls }: LoadResult): number =>
-  (processorSeconds / calls) * 1e6
+export const processorMicrosEach = ({ processorSeconds, count }: LoadResult): number =>
+  (processorSeconds / count) * 1e6
 
-function figuresOf(name: TargetName, ofCell: readonly Sample[]): TargetFigures {
+function figuresOf(
+  name: TargetName,
+  yardstick: TargetName,
+  ofCell: readonly Sample<Row>[],
+): TargetFigures {
   const results = ofCell.filter(({ target }) => target === name).map(({ result }) => result)
   const across = (figure: (result: LoadResult) => number): number => median(results.map(figure))
   const ratio = (figure: (result: LoadResult) => number): Spread | undefined =>
-    ratioSpread(byRound(ofCell, name, figure), byRound(ofCell, YARDSTICK, figure))
+    ratioSpread(byRound(ofCell, name, figure), byRound(ofCell, yardstick, figure))
   return {
     target: name,
     rounds: results.length,
-    processorMicrosPerCall: across(processorMicrosPerCall),
-    callsPerSecond: across(({ calls, seconds }) => calls / seconds),
+    processorMicrosEach: across(processorMicrosEach),
+    perSecond: across(({ count, seconds }) => count / seconds),
     latencyP50Ms: across(({ latencyP50Ms }) => latencyP50Ms),
     latencyP99Ms: across(({ latencyP99Ms }) => latencyP99Ms),
     coreShare: across(({ processorSeconds, seconds }) => processorSeconds / seconds),
-    processorRatio: ratio(processorMicrosPerCall),
+    processorRatio: ratio(processorMicrosEach),
     latencyRatio: ratio(({ latencyP50Ms }) => latencyP50Ms),
   }
 }
 
 function byRound(
-  samples: readonly Sample[],
+  samples: readonly Sample<Row>[],
   name: TargetName,
   figure: (result: LoadResult) => number,
 ): ByRound {
@@ -71,7 +81,7 @@ function byRound(
 }
 
 /** Share of the machine that other programs took while it was measured, in the median of all measurements. */
-export function foreignShare(samples: readonly Sample[], coreCount: number): number {
+export function foreignShare(samples: readonly Sample<Row>[], coreCount: number): number {
   return median(samples.map(({ result }) => result.foreignSeconds / result.seconds)) / coreCount
 }
 

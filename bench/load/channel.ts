@@ -1,7 +1,7 @@
 // One connection's worth of calls, one at a time, over HTTP/1.1 on a bare socket. Light, so that the target's core and not
 // the generator's is the busy one.
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type SecureContext } from 'node:tls'
 import {
   callBody,
   callHead,
@@ -19,12 +19,20 @@ export interface Destination {
   readonly port: number
   /** PEM of the only certificate to trust, for the two with TLS. */
   readonly ca: string
+  /** The same, made once for many connections. */
+  readonly trust?: SecureContext
 }
 
 /** Carries one call at a time. Every answer and every failure goes to the listener it was opened with. */
 export interface Channel {
   send(id: number): void
   close(): void
+}
+
+/** A channel that may fall silent. */
+export interface SocketChannel extends Channel {
+  /** Nothing is awaited until the next call: the connection may be silent for as long as it likes. */
+  rest(): void
 }
 
 export interface ChannelListener {
@@ -40,7 +48,7 @@ export async function openSocketChannel(
   destination: Destination,
   shape: CallShape,
   listener: ChannelListener,
-): Promise<Channel> {
+): Promise<SocketChannel> {
   const wire = await SocketWire.open(destination, shape.bodyBytes + SPARE_BODY_BYTES)
   try {
     const authority = `127.0.0.1:${destination.port}`
@@ -54,6 +62,7 @@ export async function openSocketChannel(
         writeId(bytes, head.length + ID_OFFSET, id)
         wire.write(bytes)
       },
+      rest: () => wire.rest(),
       close: () => wire.close(),
     }
   } catch (thrown) {
@@ -117,11 +126,13 @@ class SocketWire {
   }
 
   static async open(
-    { protocol, port, ca }: Destination,
+    { protocol, port, ca, trust }: Destination,
     maxBodyBytes: number,
   ): Promise<SocketWire> {
     const address = { host: '127.0.0.1', port }
-    const socket = protocol === 'http' ? connectTcp(address) : connectTls({ ...address, ca })
+    const trusted = trust === undefined ? { ca } : { secureContext: trust }
+    const socket =
+      protocol === 'http' ? connectTcp(address) : connectTls({ ...address, ...trusted })
     await new Promise<void>((resolve, reject) => {
       socket.once(protocol === 'http' ? 'connect' : 'secureConnect', resolve)
       socket.once('error', reject)
@@ -138,6 +149,10 @@ class SocketWire {
       this.listener = { onAnswer: resolve, onFailure: reject }
       this.write(bytes)
     })
+  }
+
+  rest(): void {
+    this.#socket.setTimeout(0)
   }
 
   close(): void {

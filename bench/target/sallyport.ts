@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { makeScratchFolder } from '../scratch-folder.ts'
-import type { TargetContext, TargetPorts, TargetRecipe } from './target.ts'
+import type { AnyPorts, TargetContext, TargetPorts, TargetRecipe } from './target.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -42,25 +42,26 @@ export function buildSallyport(): SallyportProgram {
   return { entry: join(ROOT, 'src/cli/bin.ts'), description: 'from source, types stripped' }
 }
 
-export interface SallyportVariant {
+export interface SallyportOrder {
   readonly name: 'sallyport' | 'sallyport, access log'
   readonly program: SallyportProgram
-  readonly hasAccessLog: boolean
+  /** The text of the config file. */
+  readonly config: string
 }
 
-export function sallyportRecipe(
-  context: TargetContext,
-  ports: TargetPorts,
-  { name, program, hasAccessLog }: SallyportVariant,
-): TargetRecipe {
-  const folder = join(context.folder, hasAccessLog ? 'sallyport-access-log' : 'sallyport')
-  mkdirSync(folder, { recursive: true })
-  const configFile = join(folder, 'sallyport.yaml')
-  const logFile = join(folder, 'sallyport.log')
-  writeFileSync(configFile, sallyportConfig(context, ports, hasAccessLog))
+export function sallyportRecipe<P extends AnyPorts>(
+  { children, folder }: Pick<TargetContext, 'children' | 'folder'>,
+  ports: P,
+  { name, program, config }: SallyportOrder,
+): TargetRecipe<P> {
+  const own = join(folder, name.replace(', ', '-').replace(' ', '-'))
+  mkdirSync(own, { recursive: true })
+  const configFile = join(own, 'sallyport.yaml')
+  const logFile = join(own, 'sallyport.log')
+  writeFileSync(configFile, config)
   const spawn = (): ChildProcess => {
     const log = openSync(logFile, 'a')
-    const child = context.children.start({
+    const child = children.start({
       role: 'target',
       command: process.execPath,
       args: [program.entry, 'serve', '-c', configFile],
@@ -89,11 +90,16 @@ export function sallyportConfig(
   - listen: "127.0.0.1:${ports.http}"
   - listen: "127.0.0.1:${ports.https}"
     tls: {cert_file: ${certificate.certFile}, key_file: ${certificate.keyFile}}
-servers:
+${sallyportServers(backend)}state_dir: state
+${hasAccessLog ? 'log: {access: true}\n' : ''}`
+}
+
+/** The backend as the only server, at the path that the calls of the bench go to. */
+export function sallyportServers({ http }: Pick<TargetContext['backend'], 'http'>): string {
+  return `servers:
   notes:
-    endpoints: [{url: "http://127.0.0.1:${backend.http}/mcp"}]
+    endpoints: [{url: "http://127.0.0.1:${http}/mcp"}]
 routes:
   - {path: /mcp, servers: [notes]}
-state_dir: state
-${hasAccessLog ? 'log: {access: true}\n' : ''}`
+`
 }

@@ -1,11 +1,15 @@
-// What the bench measures: something that listens on three ports and consists of known processes.
+// What the bench measures: something that listens on known ports and consists of known processes.
 import type { ChildProcess } from 'node:child_process'
 import type { BackendPorts } from '../backend.ts'
 import type { CertificateFiles } from '../certificate.ts'
 import type { Children } from '../children.ts'
 
-export interface TargetPorts {
+/** At the least a port for HTTP in the clear, where a target is asked whether it is up. */
+export interface AnyPorts {
   readonly http: number
+}
+
+export interface TargetPorts extends AnyPorts {
   /** TLS, asked for HTTP/1.1. */
   readonly https: number
   /** TLS, asked for HTTP/2. The same as `https` where one listener does both. */
@@ -24,9 +28,9 @@ export interface TargetContext {
 }
 
 /** A target as a recipe: it may be started more than once, on the same ports, one after the other. */
-export interface TargetRecipe {
+export interface TargetRecipe<P extends AnyPorts = TargetPorts> {
   readonly name: TargetName
-  readonly ports: TargetPorts
+  readonly ports: P
   spawn(): ChildProcess
   /** The processes whose time is the target's cost, once it answers. */
   pids(child: ChildProcess): readonly number[]
@@ -36,9 +40,9 @@ export interface TargetRecipe {
   lastWords(): string
 }
 
-export interface Target {
+export interface Target<P extends AnyPorts = TargetPorts> {
   readonly name: TargetName
-  readonly ports: TargetPorts
+  readonly ports: P
   readonly pids: readonly number[]
   tidy(): void
 }

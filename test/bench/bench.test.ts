@@ -8,9 +8,11 @@ import { answerBody, callBody, FIRST_ID, type CallShape } from '../../bench/call
 import { makeCertificate } from '../../bench/certificate.ts'
 import { AnswerReader } from '../../bench/load/answer-reader.ts'
 import type { Destination } from '../../bench/load/channel.ts'
-import { runLoad, type LoadResult } from '../../bench/load/run-load.ts'
+import type { LoadResult } from '../../bench/load/measure.ts'
+import { runLoad } from '../../bench/load/run-load.ts'
 import { startNodeProxy } from '../../bench/node-proxy.ts'
 import { freePorts } from '../../bench/target/free-ports.ts'
+import { nodeProxyListens } from '../../bench/target/node-proxy.ts'
 import { startHttpServer } from '../support/servers.ts'
 
 const small: CallShape = { era: 'modern', bodyBytes: 1_024, answer: 'json' }
@@ -35,7 +37,8 @@ async function startProxiedBackend() {
   onTestFinished(() => backend.stop())
   const [http = 0, https = 0, http2 = 0] = await freePorts(3)
   const ports = { http, https, http2 }
-  const stop = await startNodeProxy(`http://127.0.0.1:${backend.ports.http}`, ports, certificate)
+  const origin = `http://127.0.0.1:${backend.ports.http}`
+  const stop = await startNodeProxy(origin, nodeProxyListens(ports, certificate))
   onTestFinished(stop)
   return { backend, ports, ca: readFileSync(certificate.certFile, 'utf8') }
 }
@@ -90,9 +93,9 @@ describe('the load generator', () => {
     const [era, protocol, bodyBytes, answer] = row
     const { backend, ports, ca } = await startProxiedBackend()
     const result = await load({ protocol, port: ports[protocol], ca }, { era, bodyBytes, answer })
-    expect(result.calls).toBeGreaterThan(0)
-    expect(result.calls).toBeLessThanOrEqual(result.totalCalls)
-    expect(backend.callCount()).toBe(result.totalCalls)
+    expect(result.count).toBeGreaterThan(0)
+    expect(result.count).toBeLessThanOrEqual(result.totalCount)
+    expect(backend.callCount()).toBe(result.totalCount)
   })
 
   it.each([

@@ -7,6 +7,7 @@ import { BUDGET_CELL, fullPlan, quickPlan, type Cell, type Plan } from '../../be
 import { processorSeconds } from '../../bench/processor-time.ts'
 import { measureRounds, type Rig, type Sample } from '../../bench/rounds.ts'
 import { foreignShare, judgeBudget, summarise } from '../../bench/summary.ts'
+import type { NginxVersion } from '../../bench/target/nginx.ts'
 import type { Target, TargetName } from '../../bench/target/target.ts'
 import { until } from '../support/servers.ts'
 
@@ -17,8 +18,8 @@ const sample = (target: TargetName, round: number, micros: number): Sample => ({
   target,
   round,
   result: {
-    calls: 1_000,
-    totalCalls: 1_200,
+    count: 1_000,
+    totalCount: 1_200,
     seconds: 0.5,
     processorSeconds: micros / 1_000,
     foreignSeconds: 0.1,
@@ -121,7 +122,7 @@ describe('the rounds', () => {
       backendCallCount: async () => callCount,
       load: async () => {
         callCount += seen
-        return { ...sample('direct', 1, 1).result, totalCalls: 1 }
+        return { ...sample('direct', 1, 1).result, totalCount: 1 }
       },
     }
   }
@@ -183,7 +184,7 @@ describe('the plan', () => {
 })
 
 describe('the page', () => {
-  const render = (nginx: string | undefined): string => {
+  const render = (nginx: NginxVersion | undefined): string => {
     const cells = summarise(
       [sample('node-proxy', 1, 100), sample('sallyport', 1, 125)],
       [budgetCell],
@@ -193,6 +194,7 @@ describe('the page', () => {
         processor: 'A Processor',
         coreCount: 2,
         node: 'v24.0.0',
+        openssl: 'OpenSSL 3.5.0',
         undici: '8.0.0',
         nginx,
         sallyport: '0.1.0',
@@ -204,16 +206,28 @@ describe('the page', () => {
       verdict: judgeBudget(cells),
       foreignShare: 0.07,
       config: 'listeners: []',
+      tls: { handshakes: [], memory: [], config: 'listeners: []' },
     })
   }
 
+  const nginx: NginxVersion = { nginx: 'nginx/1.22.1', openssl: 'OpenSSL 3.0.22' }
+
   it('says whether the budget was met, and shows the ratio with its range', () => {
-    expect(render('nginx/1.22.1')).toContain('**PASS: processor time per call 1.25 ×')
-    expect(render('nginx/1.22.1')).toContain('**1.25 (1.25–1.25)**')
+    expect(render(nginx)).toContain('**PASS: processor time per call 1.25 ×')
+    expect(render(nginx)).toContain('**1.25 (1.25–1.25)**')
+  })
+
+  it('has the section about TLS between what a process costs and how it is measured', () => {
+    const headings = render(nginx).match(/^## .*$/gm) ?? []
+    expect(headings.slice(1, 4)).toEqual([
+      '## Start, memory, idling',
+      '## TLS: handshakes and idle connections',
+      '## How it is measured',
+    ])
   })
 
   it('says so when nginx was not measured', () => {
     expect(render(undefined)).toContain('nginx is not in this run')
-    expect(render('nginx/1.22.1')).not.toContain('nginx is not in this run')
+    expect(render(nginx)).not.toContain('nginx is not in this run')
   })
 })
