@@ -4,6 +4,9 @@
 /** Media type of an event stream. */
 export const EVENT_STREAM = 'text/event-stream'
 
+/** Parameters, such as a charset, change nothing (RFC 9110 §8.3.1). */
+const EVENT_STREAM_TYPE = /^\s*text\/event-stream\s*(?:;|$)/i
+
 /** A comment line: readers ignore it, proxies see traffic. One line, because a blank line would dispatch a half-sent event. */
 export const KEEP_ALIVE_COMMENT: Uint8Array = Buffer.from(': keep-alive\n')
 
@@ -18,9 +21,7 @@ export function encodeEvent(json: string): Buffer {
 
 /** True for a Content-Type header value of an event stream. */
 export function isEventStream(contentType: string | undefined): boolean {
-  if (contentType === undefined) return false
-  const mediaType = contentType.split(';', 1)[0] ?? ''
-  return mediaType.trim().toLowerCase() === EVENT_STREAM
+  return contentType !== undefined && EVENT_STREAM_TYPE.test(contentType)
 }
 
 /** Follows a stream that passes through, to know where a line or an event may be added. */

@@ -61,6 +61,14 @@ function skipBlanks(bytes: Uint8Array, start: number): number {
   return at
 }
 
+/** The quote that ends a string without escapes, from its first character on; INVALID for any other. */
+export function plainEnd(bytes: Uint8Array, start: number): number {
+  let at = start
+  // Past the end there is no byte, which is no run either.
+  while (endsRun[bytes[at] as number] === 0) at++
+  return bytes[at] === QUOTE ? at : INVALID
+}
+
 /** Past the string whose opening quote is at `start`. */
 export function skipString(bytes: Uint8Array, start: number): number {
   let at = start + 1

@@ -3,14 +3,14 @@
 // forwarded. Whatever is out of the ordinary is left to the long way, which decides and explains.
 import type { JsonObject } from './inbound.ts'
 import {
-  BACKSLASH,
+  COLON,
   COMMA,
   INVALID,
   OPEN_BRACE,
   OPEN_BRACKET,
+  plainEnd,
   QUOTE,
   skipContainer,
-  skipKey,
   skipScalar,
   skipSpace,
   skipString,
@@ -100,13 +100,13 @@ class OutlinePass {
       if (isFirst && bytes[this.at] === CLOSE_BRACE) break
       isFirst = false
       const keyStart = this.at + 1
-      const valueStart = skipKey(bytes, this.at)
-      if (valueStart === INVALID) return undefined
-      const keyEnd = plainEnd(bytes, keyStart)
+      const keyEnd = bytes[this.at] === QUOTE ? plainEnd(bytes, keyStart) : INVALID
       if (keyEnd === INVALID || keys.length >= 2 * MAX_MEMBERS) return undefined
       if (isRepeated(bytes, keys, keyStart, keyEnd)) return undefined
       keys.push(keyStart, keyEnd)
-      this.at = valueStart
+      const colon = skipSpace(bytes, keyEnd + 1)
+      if (bytes[colon] !== COLON) return undefined
+      this.at = skipSpace(bytes, colon + 1)
       const member = memberAt(bytes, level, keyStart, keyEnd)
       if (!this.#readValue(level, member, found)) return undefined
       this.at = skipSpace(bytes, this.at)
@@ -139,10 +139,14 @@ class OutlinePass {
       return this.at !== INVALID
     }
     if (first === QUOTE) {
-      this.at = skipString(bytes, start)
-      if (this.at === INVALID || member === undefined) return this.at !== INVALID
-      if (plainEnd(bytes, start + 1) !== this.at - 1) return false
-      found[member.name] = bytes.toString('utf8', start + 1, this.at - 1)
+      if (member === undefined) {
+        this.at = skipString(bytes, start)
+        return this.at !== INVALID
+      }
+      const end = plainEnd(bytes, start + 1)
+      if (end === INVALID) return false
+      found[member.name] = bytes.toString('utf8', start + 1, end)
+      this.at = end + 1
       return true
     }
     this.at = skipScalar(bytes, start)
@@ -166,15 +170,6 @@ function scalarAt(bytes: Buffer, start: number, end: number): unknown {
     value = value * 10 + digit
   }
   return value
-}
-
-/** The quote that ends a string without escapes; INVALID for one with. */
-function plainEnd(bytes: Uint8Array, start: number): number {
-  for (let at = start; ; at++) {
-    const byte = bytes[at]
-    if (byte === QUOTE) return at
-    if (byte === BACKSLASH || byte === undefined) return INVALID
-  }
 }
 
 /** Whether the key from `start` to `end` is one of those that came before it. */

@@ -22,12 +22,13 @@ export interface AnswerHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: .*)?$/
-/** RFC 9110 §5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** RFC 9110 §5.5, and the line ends between fields. */
 const NOT_IN_FIELDS = /[^\t\x20-\x7e\x80-\xff\r\n]/
 const LONE_LINE_END = /\r(?!\n)|(?<!\r)\n/
-const OUTER_SPACE = /^[\t ]+|[\t ]+$/g
+/** RFC 9110 §5.6.2. */
+export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const TAB = 0x09
+const SPACE = 0x20
 const DIGITS = /^\d{1,15}$/
 const KEEP_ALIVE_TIMEOUT = /(?:^|[\s,;])timeout\s*=\s*(\d{1,9})(?:$|[\s,;])/i
 
@@ -92,12 +93,24 @@ function readFields(text: string, start: number, framing?: Framing): RawHeaders 
     if (colon === -1 || colon > lineEnd || !TOKEN.test(name)) {
       throw new MalformedAnswer('a header line without a proper name')
     }
-    const value = text.slice(colon + 1, lineEnd).replace(OUTER_SPACE, '')
+    const value = trimmed(text, colon + 1, lineEnd)
     fields.push(name, value)
     if (framing !== undefined) noteFraming(framing, name, value)
     at = lineEnd + 2
   }
   return fields
+}
+
+/** Without the blanks around it (RFC 9110 §5.5). */
+function trimmed(text: string, start: number, end: number): string {
+  let [first, last] = [start, end]
+  while (first < last && isBlank(text.charCodeAt(first))) first++
+  while (first < last && isBlank(text.charCodeAt(last - 1))) last--
+  return text.slice(first, last)
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB
 }
 
 function endOfLine(text: string, start: number): number {

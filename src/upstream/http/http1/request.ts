@@ -3,8 +3,9 @@
 import type { RawHeaders } from '../../../core/index.ts'
 import type { AnswerHandler, CarriedRequest, OutgoingRequest } from '../carrier.ts'
 import type { Connection } from './connection.ts'
+import { TOKEN } from './answer-head.ts'
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const METHOD = /^[A-Z]+$/
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 const NOT_IN_PATH = /[^\x21-\x7e\x80-\xff]/
 
@@ -18,6 +19,9 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
   'upgrade',
   'expect',
 ])
+
+/** Tells most names from those without lowering them. */
+const OWN_FIELD_LENGTHS: ReadonlySet<number> = new Set([...OWN_FIELDS].map(({ length }) => length))
 
 export class Http1Request implements CarriedRequest {
   readonly head: string
@@ -76,12 +80,12 @@ export class Http1Request implements CarriedRequest {
 }
 
 function encodeHead({ method, path, headers, body }: OutgoingRequest, authority: string): string {
-  if (!TOKEN.test(method) || NOT_IN_PATH.test(path)) throw unfit('target')
+  if (!METHOD.test(method) || NOT_IN_PATH.test(path)) throw unfit('target')
   let head = `${method} ${path} HTTP/1.1\r\nhost: ${authority}\r\nconnection: keep-alive\r\n`
   for (let at = 0; at < headers.length; at += 2) {
     const [name, value] = [headers[at] as string, headers[at + 1] as string]
     // One look at every character, or a line break in a value would begin a request of its own.
-    if (NOT_IN_VALUE.test(value) || !TOKEN.test(name) || OWN_FIELDS.has(name.toLowerCase())) {
+    if (NOT_IN_VALUE.test(value) || !TOKEN.test(name) || isOwnField(name)) {
       throw unfit('field')
     }
     head += `${name}: ${value}\r\n`
@@ -89,6 +93,10 @@ function encodeHead({ method, path, headers, body }: OutgoingRequest, authority:
   return body === undefined && method !== 'POST'
     ? `${head}\r\n`
     : `${head}content-length: ${body?.length ?? 0}\r\n\r\n`
+}
+
+function isOwnField(name: string): boolean {
+  return OWN_FIELD_LENGTHS.has(name.length) && OWN_FIELDS.has(name.toLowerCase())
 }
 
 function unfit(part: string): TypeError {
