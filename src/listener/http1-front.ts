@@ -6,6 +6,7 @@ import { GatewayError } from '../core/index.ts'
 import { Http1Connection } from './http1-connection.ts'
 import { Http1Exchange } from './http1-exchange.ts'
 import type { SocketLimits } from './options.ts'
+import { LeanRequest } from './lean-request.ts'
 import { readHead, type RequestHead } from './request-head.ts'
 import type { Arrival, Surroundings } from './surroundings.ts'
 
@@ -92,6 +93,7 @@ function createBudgetedServer(limits: SocketLimits): Server {
   const margin = Math.min(MAX_KEEP_ALIVE_MARGIN_MS, limits.idleTimeoutMs / 2)
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
+    IncomingMessage: LeanRequest,
     headersTimeout,
     requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: Math.min(
