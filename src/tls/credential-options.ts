@@ -1,4 +1,5 @@
 // Options of a certificate with its key, the same for a listener and for the gateway as a client.
+import type { Pkcs11Uri } from './pkcs11-uri.ts'
 
 /** Certificate and key as PEM files. */
 export interface PemCredentialOptions {
@@ -10,6 +11,15 @@ export interface PemCredentialOptions {
   readonly keyPassword: string | undefined
 }
 
+/** Certificate as a PEM file, and the key inside a token, where an OpenSSL engine signs with it. */
+export interface EngineCredentialOptions {
+  readonly kind: 'engine'
+  readonly certFile: string
+  /** The engine's library. */
+  readonly engineFile: string
+  readonly uri: Pkcs11Uri
+}
+
 /** Certificate, chain and key in one PKCS#12 file. */
 export interface PfxCredentialOptions {
   readonly kind: 'pfx'
@@ -17,4 +27,7 @@ export interface PfxCredentialOptions {
   readonly password: string | undefined
 }
 
-export type CredentialOptions = PemCredentialOptions | PfxCredentialOptions
+export type CredentialOptions =
+  | PemCredentialOptions
+  | EngineCredentialOptions
+  | PfxCredentialOptions

@@ -1,10 +1,13 @@
 // A certificate with its chain and its key as a context takes them, or everything that is wrong with them. The same for a
-// listener and for the gateway as a client. How the files are read is up to pem-credential.ts and pfx-credential.ts.
+// listener and for the gateway as a client. How the files are read is up to the files called after the forms that it has.
 import { createSecureContext } from 'node:tls'
 import { type Chain, chainProblem, nameOf } from './chain.ts'
 import type { CredentialOptions } from './credential-options.ts'
+import type { CredentialParts } from './credential-parts.ts'
+import { readEngineCredential } from './engine-credential.ts'
+import type { EngineKey } from './engine-loading.ts'
 import { fileModeProblem } from './file-mode.ts'
-import type { MaterialProblem, Reading } from './material.ts'
+import type { MaterialPart, MaterialProblem, Reading } from './material.ts'
 import { readPemCredential } from './pem-credential.ts'
 import { readPfxCredential } from './pfx-credential.ts'
 import type { Expiring } from './source.ts'
@@ -22,10 +25,15 @@ export interface Credential {
   readonly chain: Chain
   /** `rsa`, `rsa-pss`, `ec`, `ed25519`, … */
   readonly keyType: string
-  /** For `createSecureContext`. The key is not encrypted: it is in memory anyway. */
-  readonly context: { readonly cert: string; readonly key: string }
+  /** For `createSecureContext`. A key that is in memory is not encrypted there. */
+  readonly context: CredentialContextOptions
   readonly expiring: readonly Expiring[]
 }
+
+export type CredentialContextOptions = { readonly cert: string } & (
+  | { readonly key: string }
+  | EngineKey
+)
 
 export interface CredentialContext {
   readonly purpose: Purpose
@@ -41,25 +49,24 @@ export function readCredential(
   options: CredentialOptions,
   context: CredentialContext,
 ): Reading<Credential> {
-  const parts = options.kind === 'pem' ? readPemCredential(options) : readPfxCredential(options)
-  const keyFile = options.kind === 'pem' ? options.keyFile : options.pfxFile
-  const mode = context.insecureAllowReadableKeys
-    ? undefined
-    : fileModeProblem(keyFile, options.kind === 'pem' ? 'key' : 'pfx')
+  const parts = readParts(options)
+  const { files, secret } = placesOf(options)
+  const mode =
+    secret === undefined || context.insecureAllowReadableKeys
+      ? undefined
+      : fileModeProblem(secret.file, secret.of)
   if (!parts.ok) {
     // A file that is not there has no rights either.
-    const isTold = parts.problems.some(({ file }) => file === keyFile)
+    const isTold = parts.problems.some(({ file }) => file === secret?.file)
     return mode === undefined || isTold ? parts : { ok: false, problems: [...parts.problems, mode] }
   }
   const { key, chain, certFile } = parts.value
+  const [leaf] = chain
   const credential: Credential = {
-    files: options.kind === 'pem' ? [options.certFile, options.keyFile] : [options.pfxFile],
+    files,
     chain,
-    keyType: key.asymmetricKeyType ?? 'unknown',
-    context: {
-      cert: chain.map(String).join(''),
-      key: key.export({ type: 'pkcs8', format: 'pem' }) as string,
-    },
+    keyType: leaf.publicKey.asymmetricKeyType ?? 'unknown',
+    context: { cert: chain.map(String).join(''), ...contextKey(key) },
     expiring: chain.map((each) => ({
       role: context.purpose,
       where: certFile,
@@ -69,12 +76,42 @@ export function readCredential(
     })),
   }
   const wrong = fitnessProblem(credential, context)
-  const of = options.kind === 'pem' ? 'certificate' : 'pfx'
+  const of = options.kind === 'pfx' ? 'pfx' : 'certificate'
   const problems = [
     ...(wrong ? [{ of, file: certFile, ...wrong } as const] : []),
     ...(mode ? [mode] : []),
   ]
   return problems.length === 0 ? { ok: true, value: credential } : { ok: false, problems }
+}
+
+function readParts(options: CredentialOptions): Reading<CredentialParts> {
+  if (options.kind === 'pem') return readPemCredential(options)
+  return options.kind === 'pfx' ? readPfxCredential(options) : readEngineCredential(options)
+}
+
+interface Places {
+  readonly files: readonly string[]
+  /** The one that others must not read. */
+  readonly secret: { readonly file: string; readonly of: MaterialPart } | undefined
+}
+
+function placesOf(options: CredentialOptions): Places {
+  if (options.kind === 'pfx') {
+    return { files: [options.pfxFile], secret: { file: options.pfxFile, of: 'pfx' } }
+  }
+  if (options.kind === 'pem') {
+    const { certFile, keyFile } = options
+    return { files: [certFile, keyFile], secret: { file: keyFile, of: 'key' } }
+  }
+  const { certFile, uri } = options
+  if (uri.pin.kind === 'value') return { files: [certFile], secret: undefined }
+  const { path: file } = uri.pin
+  return { files: [certFile, file], secret: { file, of: 'key-identifier' } }
+}
+
+function contextKey(key: CredentialParts['key']): { readonly key: string } | EngineKey {
+  if ('privateKeyEngine' in key) return key
+  return { key: key.export({ type: 'pkcs8', format: 'pem' }) as string }
 }
 
 /** Why a certificate with its own key can still not be used. */

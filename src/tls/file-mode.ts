@@ -12,7 +12,8 @@ const MODE_BITS = 0o777
 /** What is wrong with the rights on a file with a key. Windows has access lists instead, which are not looked at. */
 export function fileModeProblem(file: string, of: MaterialPart): MaterialProblem | undefined {
   if (process.platform === 'win32') return undefined
-  const expected = 'a key that only its owner and its group can read'
+  const what = of === 'key-identifier' ? 'a PIN' : 'a key'
+  const expected = `${what} that only its owner and its group can read`
   try {
     const mode = statSync(file).mode & MODE_BITS
     if ((mode & FORBIDDEN_MODE) === 0) return undefined

@@ -8,6 +8,8 @@ export type MaterialPart =
   | 'certificate'
   | 'key'
   | 'key-password'
+  | 'key-engine'
+  | 'key-identifier'
   | 'pfx'
   | 'pfx-password'
   | 'authorities'

@@ -42,7 +42,8 @@ export function readPemCredential({
   })
 }
 
-function readCertificates(file: string): Reading<Chain> {
+/** The certificate and its chain, in the order of the file. */
+export function readCertificates(file: string): Reading<Chain> {
   const what = { of: 'certificate', expected: 'a PEM file with a certificate' } as const
   const bytes = readMaterialFile(file, what)
   if (!bytes.ok) return bytes

@@ -53,6 +53,13 @@ export function isBeyondNode(
   return kinds.size > 1 && all.some((each) => idOf(each) !== idOf(fallback))
 }
 
+/** Whether the plan asks for a key in an engine beside another one, in one context. */
+export function hasCrowdedEngine({ fallback, byHost }: ContextPlan): boolean {
+  return [fallback, ...byHost.values()].some(
+    (each) => each.length > 1 && each.some(({ context }) => 'privateKeyEngine' in context),
+  )
+}
+
 /** The same for the same certificates, whatever the order. */
 function idOf(credentials: readonly Credential[]): string {
   return credentials

@@ -21,6 +21,8 @@ export interface GatewayProcess {
   /** Resident memory in bytes. */
   residentBytes(): number
   openDescriptors(): number
+  /** The end of what it wrote to stderr: log lines, and what libraries print. */
+  log(): string
   /** Processes it started that still live. */
   children(): readonly number[]
   /** Value of a metric's sample, labels as printed. */
@@ -28,8 +30,11 @@ export interface GatewayProcess {
 }
 
 /** Starts `sallyport serve` with this document (and an admin listener) for one test and waits until it listens. */
-export function startGatewayProcess(document: object): Promise<GatewayProcess> {
-  return launchGatewayProcess(document, { folder: temporaryFolder(), onEnd: onTestFinished })
+export function startGatewayProcess(
+  document: object,
+  env?: NodeJS.ProcessEnv,
+): Promise<GatewayProcess> {
+  return launchGatewayProcess(document, { folder: temporaryFolder(), onEnd: onTestFinished, env })
 }
 
 export interface Launch {
@@ -37,18 +42,21 @@ export interface Launch {
   readonly folder: string
   /** Takes what ends the process: `onTestFinished`, `afterAll`. */
   readonly onEnd: (end: () => Promise<void>) => void
+  /** In place of the environment of the tests. */
+  readonly env?: NodeJS.ProcessEnv | undefined
 }
 
 /** The same, for as long as `onEnd` says. */
 export async function launchGatewayProcess(
   document: object,
-  { folder, onEnd }: Launch,
+  { folder, onEnd, env }: Launch,
 ): Promise<GatewayProcess> {
   const file = join(folder, 'sallyport.yaml')
   const whole = { admin: { listen: '127.0.0.1:0' }, state_dir: join(folder, 'state'), ...document }
   writeFileSync(file, stringify(whole))
   const child = spawn(process.execPath, [BIN, 'serve', '-c', file], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env,
   })
   onEnd(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
@@ -80,6 +88,7 @@ export async function launchGatewayProcess(
     adminUrl,
     residentBytes: () => Number(/VmRSS:\s+(\d+)/.exec(status(pid))?.[1]) * 1_024,
     openDescriptors: () => readdirSync(`/proc/${pid}/fd`).length,
+    log: () => log,
     children: () => childrenOf(pid),
     metric: async (sample) => {
       const text = await (await fetch(`${admin}/metrics`)).text()
