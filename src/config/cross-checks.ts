@@ -1,11 +1,11 @@
 // Rules that hang on more than one key. Each looks at what is usable of the document, whatever else is wrong with it.
-import { isLoopback } from '../admission/index.ts'
 import { toMs } from '../core/fields.ts'
-import { parseAddress } from '../listener/options-schema.ts'
+import { offersHttp2, parseAddress } from '../listener/options-schema.ts'
 import { checkAddresses } from './address-checks.ts'
 import type { Draft } from './draft.ts'
 import type { Path } from './fault.ts'
 import { checkListeners } from './listener-checks.ts'
+import { checkReach, isLoopbackAddress, remarksOnReach } from './reach-checks.ts'
 import type { ListenerDocument } from './schema.ts'
 import { suggest } from './suggest.ts'
 
@@ -29,12 +29,10 @@ export function crossCheck(draft: Draft, isWritten: IsWritten): readonly Finding
   return [
     ...checkAddresses(draft),
     ...draft.listeners.flatMap(({ index, value }) => [
-      ...checkHttp2(index, value.tls !== undefined, value.http2),
+      ...checkHttp2(index, value),
       ...checkHosts(index, value.listen, knowsItsNames(value)),
     ]),
-    ...[...draft.listeners, ...draft.passthroughs].flatMap(({ index, value }) =>
-      checkReach(draft, index, value.listen),
-    ),
+    ...checkReach(draft),
     ...checkListeners(draft, isWritten),
     ...checkTimeouts(draft, isWritten),
     ...checkRoutes(draft),
@@ -52,34 +50,26 @@ export function remarks(draft: Draft): readonly Remark[] {
       found.push({ path: ['listeners', index, 'listen'], message })
     }
   }
-  if (draft.insecureAllowPublic) {
-    const message =
-      'nothing authenticates callers: whoever reaches a listener can call every server'
-    found.push({ path: ['insecure_allow_public'], message })
+  return [...found, ...remarksOnReach(draft)]
+}
+
+function checkHttp2(index: number, { tls, http2 }: ListenerDocument): Finding[] {
+  if (http2 !== true || offersHttp2({ tls })) return []
+  const path = ['listeners', index, 'http2']
+  if (tls === undefined) {
+    const mend = 'add tls, or remove http2'
+    const got = 'true on a plain-HTTP listener'
+    return [{ path, expected: 'HTTP/2 only with tls', got, mend }]
   }
-  return found
-}
-
-function checkHttp2(index: number, hasTls: boolean, http2: boolean | undefined): Finding[] {
-  if (hasTls || http2 !== true) return []
+  const isOld = tls.min_version < '1.2'
   return [
     {
-      path: ['listeners', index, 'http2'],
-      expected: 'HTTP/2 only with tls',
-      got: 'true on a plain-HTTP listener',
-      mend: 'add tls, or remove http2',
-    },
-  ]
-}
-
-function checkReach(draft: Draft, index: number, listen: string): Finding[] {
-  if (draft.insecureAllowPublic || isLoopbackAddress(listen)) return []
-  return [
-    {
-      path: ['listeners', index, 'listen'],
-      expected: 'a loopback address, as nothing authenticates callers yet',
-      got: JSON.stringify(listen),
-      mend: 'listen on 127.0.0.1, or set insecure_allow_public: true',
+      path,
+      expected: isOld
+        ? 'HTTP/2 only with TLS 1.2 or newer (RFC 9113 §9.2)'
+        : 'HTTP/2 only with an ECDHE suite of authenticated encryption (RFC 9113 §9.2.2)',
+      got: isOld ? `min_version "${tls.min_version}"` : 'cipher_suites without one',
+      mend: isOld ? 'remove http2, or raise min_version' : 'remove http2, or add such a suite',
     },
   ]
 }
@@ -98,11 +88,6 @@ function checkHosts(index: number, listen: string, isNamed: boolean): Finding[] 
       mend: 'write the names that clients use, like allowed_hosts: [mcp.example.com]',
     },
   ]
-}
-
-function isLoopbackAddress(listen: string): boolean {
-  const host = parseAddress(listen)?.host
-  return host !== undefined && isLoopback(host)
 }
 
 function checkTimeouts({ timeouts }: Draft, isWritten: IsWritten): Finding[] {

@@ -1,7 +1,5 @@
 // Configuration: one typed YAML file and its variables in, GatewayOptions or every fault out.
 export {
-  type AuthorityUse,
-  type CertificateUse,
   type CertificateUses,
   type PairUse,
   readCertificateUses,

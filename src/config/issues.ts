@@ -7,6 +7,7 @@ import type { Places } from './places.ts'
 import { listFields, mapsOf, narrow, notesOf, schemaAt, unwrap, valueAt } from './schema-walk.ts'
 import { describeGot } from './shown.ts'
 import { suggest } from './suggest.ts'
+import { mendForeignKey, synonymOf } from './synonyms.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -117,7 +118,9 @@ function mendUnknownKey(around: Path, key: string, { schema, value }: IssueConte
   const known = Object.keys(map?.shape ?? {})
   const other = mapsOf(here).find(({ shape }) => Object.hasOwn(shape, key))
   if (other !== undefined) return `it is for ${notesOf(other).expected}: remove it`
-  const near = suggest(key, known)
+  const mend = mendForeignKey(key, valueAt(value, [...around, key]), known)
+  if (mend !== undefined) return mend
+  const near = synonymOf(key, known) ?? suggest(key, known)
   if (near !== undefined) return `did you mean "${near}"?`
   const elsewhere = listFields(schema).find((field) => field.key === key)
   if (elsewhere !== undefined) return `did you mean ${elsewhere.path}?`

@@ -83,11 +83,13 @@ function check({ text, file, env, folder }: Source): LoadedConfig {
     return { ok: false, faults: inOrder([...faults, ...certain.map(({ fault }) => fault)]) }
   }
   const draft = draftOf(value)
+  const nowMs = systemClock.nowMs()
+  const isWritten = (path: Path): boolean => places.has(path)
   const findings = [
     ...endpointFindings,
-    ...crossCheck(draft, (path) => places.has(path)),
-    ...checkTlsFiles(draft, resolvePath, systemClock.nowMs()),
-    ...checkUpstreamTls(value, { resolvePath, nowMs: systemClock.nowMs() }),
+    ...crossCheck(draft, isWritten),
+    ...checkTlsFiles(draft, { resolvePath, nowMs, isWritten }),
+    ...checkUpstreamTls(value, { resolvePath, nowMs }),
   ]
   faults.push(...fromSchema.map(({ fault }) => fault))
   faults.push(...findings.map((finding) => locate(finding, places)))

@@ -7,6 +7,7 @@ import { type Fault, formatPath, type Path, type Place } from './fault.ts'
 import type { Places } from './places.ts'
 import { mapsOf, memberOf, unwrap } from './schema-walk.ts'
 import { suggest } from './suggest.ts'
+import { synonymOf } from './synonyms.ts'
 
 const PREFIX = 'SALLYPORT__'
 /** A list grows by one item at a time, so this bounds only a typing mistake in the index. */
@@ -105,7 +106,7 @@ function enter(schemas: readonly Schema[], value: unknown, segment: string): Ste
     return { step: key, schemas: shapes.flatMap((shape) => shape[key] ?? []) }
   }
   if (known.length === 0) return 'this key has nothing below it: unset the variable'
-  const near = suggest(segment, known)
+  const near = synonymOf(segment, known) ?? suggest(segment, known)
   return near === undefined
     ? `unset it; known here: ${known.join(', ')}`
     : `did you mean ${near.toUpperCase()}?`

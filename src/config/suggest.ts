@@ -18,7 +18,7 @@ export function suggest(written: string, candidates: Iterable<string>): string |
 }
 
 /** `maxBodyBytes` and `max-body-bytes` are `max_body_bytes` in another habit. */
-function normalise(name: string): string {
+export function normalise(name: string): string {
   return name
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .replaceAll('-', '_')

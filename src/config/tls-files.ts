@@ -2,6 +2,8 @@
 // path is a fault with a line and not a failure at start. What is in the files is judged by src/tls.
 import {
   type CredentialDocument,
+  impossibleChoices,
+  keyIdentifierProblem,
   readServerMaterial,
   type ServerPart,
   type ServerProblem,
@@ -14,29 +16,43 @@ import type { Finding, Remark } from './cross-checks.ts'
 import type { Draft } from './draft.ts'
 import type { Path } from './fault.ts'
 
-type ResolvePath = (written: string) => string
-
 /** What is unsafe and was asked for, or cannot be had here. The gateway says the same at every start. */
 export function tlsRemarks(draft: Draft): readonly Remark[] {
   return draft.tls.flatMap(({ index, value: tls }) =>
     warnAboutServerTls({
-      minVersion: tls.min_version,
-      cipherSuites: tls.cipher_suites,
-      curvePreferences: tls.curve_preferences,
+      ...choicesOf(tls),
       clientAuth: toClientAuth(tls.client_auth),
       insecureAllowReadableKeys: tls.insecure_allow_readable_keys,
     }).map(({ key, message }) => ({ path: ['listeners', index, 'tls', key], message })),
   )
 }
 
+function choicesOf(tls: ServerTlsDocument) {
+  return {
+    minVersion: tls.min_version,
+    maxVersion: tls.max_version,
+    cipherSuites: tls.cipher_suites,
+    curvePreferences: tls.curve_preferences,
+  }
+}
+
+export interface TlsFilesContext {
+  readonly resolvePath: (written: string) => string
+  readonly nowMs: number
+  readonly isWritten: (path: Path) => boolean
+}
+
 export function checkTlsFiles(
   draft: Draft,
-  resolvePath: ResolvePath,
-  nowMs: number,
+  { resolvePath, nowMs, isWritten }: TlsFilesContext,
 ): readonly Finding[] {
   return draft.tls.flatMap(({ index, value: tls }) => {
     const base: Path = ['listeners', index, 'tls']
-    const unfit = [...checkCredentials(base, tls), ...checkChoices(base, tls)]
+    const unfit = [
+      ...checkCredentials(base, tls),
+      ...checkVersions(base, tls, isWritten),
+      ...checkClients(base, tls),
+    ]
     // Files of a certificate that lacks its key say nothing that would not change with the mend.
     if (unfit.length > 0) return unfit
     const reading = readServerMaterial(toServerTlsOptions(tls, resolvePath), nowMs)
@@ -54,51 +70,89 @@ function checkCredentials(base: Path, tls: ServerTlsDocument): readonly Finding[
 
 function checkCredential(path: Path, document: CredentialDocument): readonly Finding[] {
   const { cert_file: cert, key_file: key, pfx_file: pfx } = document
+  const { key_engine: engine, key_identifier: identifier } = document
+  const isInEngine = engine !== undefined || identifier !== undefined
   const found: Finding[] = []
   const needs = (given: string, needed: string, missing: boolean): void => {
     if (!missing) return
     const mend = `add ${needed}, or remove ${given}`
     found.push({ path: [...path, given], expected: `${needed} beside it`, got: 'none', mend })
   }
-  if (pfx !== undefined && (cert !== undefined || key !== undefined)) {
+  if (pfx !== undefined && (cert !== undefined || key !== undefined || isInEngine)) {
     found.push({
       path: [...path, 'pfx_file'],
       expected: 'either pfx_file, or cert_file and key_file',
       got: 'both',
       mend: 'remove one of the two',
     })
-  } else if (pfx === undefined && cert === undefined && key === undefined) {
+  } else if (key !== undefined && isInEngine) {
+    found.push({
+      path: [...path, engine === undefined ? 'key_identifier' : 'key_engine'],
+      expected: 'either key_file, or key_engine and key_identifier',
+      got: 'both',
+      mend: 'remove one of the two',
+    })
+  } else if (pfx === undefined && cert === undefined && key === undefined && !isInEngine) {
     const expected = 'cert_file and key_file, or pfx_file'
     found.push({ path, expected, got: 'none of them', mend: 'add the files of a certificate' })
   } else {
-    needs('cert_file', 'key_file', cert !== undefined && key === undefined)
+    needs('cert_file', 'key_file', cert !== undefined && key === undefined && !isInEngine)
+    needs('key_engine', 'key_identifier', engine !== undefined && identifier === undefined)
+    needs('key_identifier', 'key_engine', identifier !== undefined && engine === undefined)
+    needs('key_engine', 'cert_file', engine !== undefined && cert === undefined)
     needs('key_file', 'cert_file', key !== undefined && cert === undefined)
   }
+  const wrong = keyIdentifierProblem(document)
+  if (wrong !== undefined) found.push({ path: [...path, 'key_identifier'], ...wrong })
   needs('key_password', 'key_file', document.key_password !== undefined && key === undefined)
   needs('password', 'pfx_file', document.password !== undefined && pfx === undefined)
   return found
 }
 
-/** Keys that contradict each other, or would do nothing. */
-function checkChoices(base: Path, tls: ServerTlsDocument): readonly Finding[] {
+/** Versions, suites and groups that contradict each other. */
+function checkVersions(
+  base: Path,
+  tls: ServerTlsDocument,
+  isWritten: (path: Path) => boolean,
+): readonly Finding[] {
+  const { min_version: min, max_version: max } = tls
+  if (min > max) {
+    const path = [...base, 'min_version']
+    if (isWritten(path)) {
+      const expected = `at most max_version, "${max}"`
+      return [{ path, expected, got: `"${min}"`, mend: 'lower it, or raise max_version' }]
+    }
+    return [
+      {
+        path: [...base, 'max_version'],
+        expected: `at least min_version, which is "${min}" where it is not written`,
+        got: `"${max}"`,
+        mend: 'raise it, or set min_version as well',
+      },
+    ]
+  }
+  if (min === '1.3' && tls.cipher_suites !== undefined) {
+    return [
+      {
+        path: [...base, 'cipher_suites'],
+        expected: 'a listener that speaks TLS 1.2 or below, as the suites are for those',
+        got: 'min_version "1.3"',
+        mend: 'remove cipher_suites, or lower min_version',
+      },
+    ]
+  }
+  return impossibleChoices(choicesOf(tls)).map(({ key, ...problem }) => ({
+    path: [...base, key],
+    ...problem,
+  }))
+}
+
+/** Keys about clients that contradict each other, or would do nothing. */
+function checkClients(base: Path, tls: ServerTlsDocument): readonly Finding[] {
   const clientAuth = toClientAuth(tls.client_auth)
   const found: Finding[] = []
   const complain = (key: string, rest: Omit<Finding, 'path'>): void => {
     found.push({ path: [...base, key], ...rest })
-  }
-  if (tls.min_version > tls.max_version) {
-    complain('min_version', {
-      expected: `at most max_version, "${tls.max_version}"`,
-      got: `"${tls.min_version}"`,
-      mend: 'lower it, or raise max_version',
-    })
-  }
-  if (tls.min_version === '1.3' && tls.cipher_suites !== undefined) {
-    complain('cipher_suites', {
-      expected: 'a listener that speaks TLS 1.2 or below, as the suites are for those',
-      got: 'min_version "1.3"',
-      mend: 'remove cipher_suites, or lower min_version',
-    })
   }
   if (clientAuth === 'verify' && tls.client_ca_file === undefined) {
     complain('client_auth', {
@@ -136,6 +190,8 @@ const KEYS: Readonly<Record<Exclude<ServerPart, 'pins'>, keyof ServerTlsDocument
   certificate: 'cert_file',
   key: 'key_file',
   'key-password': 'key_password',
+  'key-engine': 'key_engine',
+  'key-identifier': 'key_identifier',
   pfx: 'pfx_file',
   'pfx-password': 'password',
   authorities: 'client_ca_file',

@@ -5,6 +5,7 @@ import type { GatewayListenerOptions, GatewayOptions } from '../gateway/options.
 import { toAdminOptions } from '../gateway/options-schema.ts'
 import type { PassthroughOptions } from '../listener/options.ts'
 import {
+  offersHttp2,
   effectiveSecurityHeaders,
   type ListenerContext,
   toListenerOptions,
@@ -72,7 +73,7 @@ function toEffectiveListener(
   const hasTls = listener.tls !== undefined
   return {
     ...listener,
-    http2: listener.http2 ?? hasTls,
+    http2: offersHttp2(listener),
     security_headers: effectiveSecurityHeaders(listener.security_headers, hasTls),
   }
 }

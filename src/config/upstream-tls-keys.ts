@@ -1,5 +1,10 @@
 // Rules across the keys of TLS towards a server: what contradicts itself, or would do nothing.
-import { chooseGroups, type ClientTlsDocument } from '../tls/index.ts'
+import {
+  chooseGroups,
+  type ClientTlsDocument,
+  impossibleChoices,
+  keyIdentifierProblem,
+} from '../tls/index.ts'
 import type { Finding } from './cross-checks.ts'
 
 type Key = keyof ClientTlsDocument
@@ -22,7 +27,14 @@ function checkVersions(tls: ClientTlsDocument): readonly WrongKey[] {
         : [`at most max_version, "${max}"`, min]
     return [{ key, expected, got: JSON.stringify(got), mend: 'correct one of the two' }]
   }
-  if (min !== '1.3' || tls.cipher_suites === undefined) return []
+  if (min !== '1.3' || tls.cipher_suites === undefined) {
+    return impossibleChoices({
+      minVersion: min,
+      maxVersion: max,
+      cipherSuites: tls.cipher_suites,
+      curvePreferences: tls.curve_preferences,
+    })
+  }
   const got = 'suites of TLS 1.2 with min_version "1.3"'
   const mend = 'remove it: the suites of TLS 1.3 are always on'
   return [{ key: 'cipher_suites', expected: 'suites that can be used', got, mend }]
@@ -66,13 +78,27 @@ function checkCredential(tls: ClientTlsDocument): readonly WrongKey[] {
     const mend = `add ${lacking}, or remove ${having}`
     wrong.push({ key: having, expected: `${lacking} beside it`, got: 'none', mend })
   }
-  if (pfx !== undefined && (cert !== undefined || key !== undefined)) {
-    const got = cert === undefined ? 'key_file as well' : 'cert_file as well'
+  const { key_engine: engine, key_identifier: identifier } = tls
+  const others = { cert_file: cert, key_file: key, key_engine: engine, key_identifier: identifier }
+  const [other] = Object.entries(others).flatMap(([name, it]) => (it === undefined ? [] : name))
+  if (pfx !== undefined && other !== undefined) {
+    const got = `${other} as well`
     wrong.push({ key: 'pfx_file', expected: 'one certificate', got, mend: 'remove one of the two' })
     return wrong
   }
-  needs('cert_file', 'key_file')
+  if (key !== undefined && (engine !== undefined || identifier !== undefined)) {
+    const expected = 'either key_file, or key_engine and key_identifier'
+    const at = engine === undefined ? 'key_identifier' : 'key_engine'
+    wrong.push({ key: at, expected, got: 'both', mend: 'remove one of the two' })
+    return wrong
+  }
+  if (engine === undefined && identifier === undefined) needs('cert_file', 'key_file')
+  needs('key_engine', 'key_identifier')
+  needs('key_identifier', 'key_engine')
+  needs('key_engine', 'cert_file')
   needs('key_file', 'cert_file')
+  const unread = keyIdentifierProblem(tls)
+  if (unread !== undefined) wrong.push({ key: 'key_identifier', ...unread })
   needs('key_password', 'key_file')
   needs('password', 'pfx_file')
   return wrong

@@ -164,6 +164,8 @@ function checkUse({ path, tls, http2, endpoints }: HttpServer): readonly Finding
 const KEY_OF_PART: Readonly<Partial<Record<MaterialPart, Key>>> = {
   key: 'key_file',
   'key-password': 'key_password',
+  'key-engine': 'key_engine',
+  'key-identifier': 'key_identifier',
   pfx: 'pfx_file',
   'pfx-password': 'password',
   authorities: 'ca_cert',

@@ -285,7 +285,9 @@ class RunningGateway implements Gateway {
   }
 
   #warnOfUnsafe(): void {
-    if (!this.#options.insecureAllowPublic) return
+    const { insecureAllowPublic, listeners } = this.#options
+    const isOpen = listeners.some(({ tls }) => tls?.clientAuth !== 'verify')
+    if (!insecureAllowPublic || !isOpen) return
     this.#log.warn({}, 'insecure_allow_public: callers from other machines are not authenticated')
   }
 }

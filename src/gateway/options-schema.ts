@@ -37,7 +37,7 @@ export const gatewayShape = {
   insecure_allow_public: flag()
     .default(false)
     .describe(
-      'Allow listeners beyond loopback although nothing authenticates callers: whoever reaches the address can call every server. Said again in the log at every start.',
+      'Allow listeners beyond loopback although nothing authenticates callers: whoever reaches the address can call every server. Listeners with `client_auth: verify` and `client_ca_file` are allowed without it. Said again in the log at every start.',
     ),
 }
 

@@ -37,6 +37,6 @@ export interface GatewayOptions {
   readonly drainTimeoutMs: number
   /** How often certificates, keys and authorities are looked at without being told of a change. */
   readonly tlsReloadIntervalMs: number
-  /** Listeners beyond loopback were allowed although nothing authenticates callers yet. */
+  /** Listeners beyond loopback were allowed although nothing authenticates callers there. */
   readonly insecureAllowPublic: boolean
 }

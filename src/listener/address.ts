@@ -44,7 +44,7 @@ export const listenField = () =>
     expected: 'host:port, "[IPv6]:port", or ":port" for all interfaces',
     mend: 'write it in quotes, like "127.0.0.1:8443"',
   }).describe(
-    'Address to listen on. `":8443"` means all interfaces; port 0 lets the system choose. An address beyond loopback needs `insecure_allow_public: true`, because nothing authenticates callers yet.',
+    'Address to listen on. `":8443"` means all interfaces; port 0 lets the system choose. An address beyond loopback needs `client_auth: verify` with `client_ca_file` in `tls`, or `insecure_allow_public: true`, because nothing else authenticates callers yet.',
   )
 
 /** Of a document that the schema let through. */

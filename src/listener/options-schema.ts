@@ -1,6 +1,6 @@
 // The config keys of a socket and how they become ListenerOptions: one of `listeners`, and the socket part of `limits`.
 import { type DocumentOf, duration, flag, integer, size, toBytes, toMs } from '../core/fields.ts'
-import { serverTlsSchema, toServerTlsOptions } from '../tls/index.ts'
+import { serverTlsSchema, suitsHttp2, toServerTlsOptions } from '../tls/index.ts'
 import { listenField, toAddress } from './address.ts'
 import type { ListenerOptions, SocketLimits } from './options.ts'
 import { redirectShape } from './redirect/options-schema.ts'
@@ -20,7 +20,7 @@ export const listenerShape = {
   http2: flag()
     .optional()
     .describe(
-      'Offer HTTP/2 beside HTTP/1.1 in the TLS handshake (ALPN). Only a listener with `tls` can: `true` without it is a fault. Default: true with `tls`, else false.',
+      'Offer HTTP/2 beside HTTP/1.1 in the TLS handshake (ALPN). Only a listener with `tls` can: `true` without it is a fault, and so it is with TLS below 1.2 or with no suite that HTTP/2 allows. Default: true where it can be, else false.',
     ),
   ...redirectShape,
   security_headers: securityHeadersSchema,
@@ -97,6 +97,15 @@ export function toSocketLimits(limits: DocumentOf<typeof socketLimitsShape>): So
   }
 }
 
+type ListenerFields = DocumentOf<typeof listenerShape>
+
+type Http2Choice = Pick<ListenerFields, 'tls'> & { readonly http2?: ListenerFields['http2'] }
+
+/** What was asked for, or what suits the listener. */
+export function offersHttp2({ tls, http2 }: Http2Choice): boolean {
+  return http2 ?? (tls !== undefined && suitsHttp2(tls.min_version, tls.cipher_suites))
+}
+
 export interface ListenerContext {
   readonly limits: SocketLimits
   /** Makes a path of the document absolute. */
@@ -112,7 +121,7 @@ export function toListenerOptions(
     name: listen,
     ...toAddress(listen),
     tls: tls && toServerTlsOptions(tls, resolvePath),
-    http2: document.http2 ?? tls !== undefined,
+    http2: offersHttp2(document),
     securityHeaders: toSecurityHeaders(document.security_headers, tls !== undefined),
     limits,
   }

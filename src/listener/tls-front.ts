@@ -17,6 +17,7 @@ import {
   type PresentedChain,
   type ServerTls,
 } from '../tls/index.ts'
+import { lingerForAlert } from './last-alert.ts'
 import type { Arrival, Surroundings } from './surroundings.ts'
 
 export interface TlsFrontOptions {
@@ -162,8 +163,10 @@ export class TlsFront {
       hosts: tls.certificateHosts,
       verdict: isJudged && authorizationError ? String(authorizationError) : undefined,
     })
-    socket.destroy()
     const isLate = isNodeError(error, 'ERR_TLS_HANDSHAKE_TIMEOUT')
+    // Only OpenSSL sends alerts: who left, or was too slow, is told nothing.
+    if (isOpenSslError(error)) lingerForAlert(socket, surroundings.lingering)
+    socket.destroy()
     surroundings.onConnectionCut(isLate ? 'handshake_timeout' : 'handshake_failed', error)
     this.#tell(failure, (below && this.#remotes.get(below)) ?? 'unknown')
   }
@@ -213,6 +216,10 @@ export class TlsFront {
     }
     if (count > 0) log.warn({ count }, 'connections closed: their clients are not trusted any more')
   }
+}
+
+function isOpenSslError({ code = '' }: NodeJS.ErrnoException): boolean {
+  return code.startsWith('ERR_SSL_')
 }
 
 function keyOf(socket: Socket): string {

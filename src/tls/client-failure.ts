@@ -1,12 +1,12 @@
-// Why a connection to a server was refused, in a sentence that a person understands and a client may see: it names what the
-// peer showed, never files or settings of the gateway.
+// Why a connection to a server was refused, in a sentence for the log that names what the peer showed. What to do about it is
+// kept apart; clients get the text that the table of errors has for GW_UPSTREAM_TLS, and neither of the two.
 import { type PeerExpectation, reasonOf } from './client-reasons.ts'
 
-/** TLS with the peer did not come about, or must not be used. The message is fit for clients. */
+/** TLS with the peer did not come about, or must not be used. The message says why. */
 export class PeerRefused extends Error {
   override readonly name = 'PeerRefused'
   readonly code = 'TLS_PEER_REFUSED'
-  /** What an operator may do about it; not for clients. */
+  /** What an operator may do about it, in the words of the configuration. */
   readonly mend: string | undefined
 
   constructor(

@@ -64,8 +64,8 @@ function combine(
   const pins = [...options.pins, ...(pinsFile?.pins ?? [])]
   const own = authorities?.pems ?? []
   const digest = createHash('sha256')
-  for (const part of [...own, credential?.context.cert, credential?.context.key]) {
-    digest.update(`${part?.length ?? 0} ${part ?? ''}`)
+  for (const part of [...own, ...Object.values(credential?.context ?? {})]) {
+    digest.update(`${part.length} ${part}`)
   }
   for (const { hex } of pins) digest.update(` ${hex}`)
   return {

@@ -4,13 +4,13 @@ import type { z } from 'zod'
 import { flag, list, path, section, text } from '../core/fields.ts'
 import type { ClientTlsOptions } from './client-options.ts'
 import { credentialShape, toCredentialOptions } from './credential-options-schema.ts'
-import { parsePin } from './pins.ts'
+import { parsePin, PRINT_A_PIN } from './pins.ts'
 import { groupsField, suitesField, versionField } from './server-options-schema.ts'
 
 const pinField = () =>
   text({
     expected: 'a pin: sha256: and the digest in hex or base64, or a thumbprint of 40 hex digits',
-    mend: 'print it with: openssl x509 -in FILE -noout -fingerprint -sha256',
+    mend: PRINT_A_PIN,
     check: (written) => parsePin(written) !== undefined,
     shown: 'as-is',
   })

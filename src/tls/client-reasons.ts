@@ -9,9 +9,9 @@ export interface PeerExpectation {
 }
 
 export interface RefusalReason {
-  /** What the peer showed or said; fit for clients. */
+  /** What the peer showed or said. */
   readonly sentence: string
-  /** What to do about it, in the words of the configuration; for the log. */
+  /** What to do about it, in the words of the configuration. */
   readonly mend?: string
 }
 
@@ -65,6 +65,10 @@ const REASONS: Readonly<Record<string, RefusalReason>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
   ERR_SSL_UNSUPPORTED_PROTOCOL: NO_COMMON_VERSION,
   ERR_SSL_NO_PROTOCOLS_AVAILABLE: NO_COMMON_VERSION,
+  ERR_SSL_NO_CIPHERS_AVAILABLE: {
+    sentence: 'the gateway has no cipher suite for the versions of TLS that it may speak here',
+    mend: 'see cipher_suites, min_version and max_version',
+  },
 }
 
 /** By the end of the code: the beginning differs by version. */
@@ -102,6 +106,11 @@ export function reasonOf(error: Error, expectation: PeerExpectation): RefusalRea
       ? `the endpoint refused the TLS handshake: ${common}, or a client certificate that it does not accept`
       : `the endpoint refused the TLS handshake: it wants a client certificate and the gateway has none for it, or there is ${common}`
     return { sentence, mend: GIVE_ONE }
+  }
+  if (/PKCS#?11/i.test(error.message)) {
+    const sentence = 'the gateway could not sign with the key of its client certificate'
+    const mend = 'see whether key and token are still there; a restart finds them again'
+    return { sentence, mend }
   }
   return { sentence: `TLS with the endpoint failed (${code})` }
 }

@@ -1,6 +1,7 @@
 // What is unsafe about the options of a connection that the gateway makes, in words that are said at every start.
 import type { ClientTlsOptions } from './client-options.ts'
 import type { ClientTlsDocument } from './client-options-schema.ts'
+import { narrowChoices } from './choices.ts'
 import { chooseGroups } from './groups.ts'
 import { weakSuites } from './suites.ts'
 import { isDeprecated } from './versions.ts'
@@ -43,6 +44,9 @@ function aboutStrength(options: ClientTlsOptions): readonly ClientTlsWarning[] {
   const weak = weakSuites(cipherSuites)
   if (weak.length > 0) {
     found.push({ key: 'cipher_suites', message: `cipher_suites has weak ones: ${weak.join(', ')}` })
+  }
+  for (const { key, message } of narrowChoices(options)) {
+    found.push({ key, message: `${key}: ${message}` })
   }
   const { missing } = chooseGroups(curvePreferences)
   if (missing.length > 0) {

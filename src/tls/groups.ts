@@ -13,6 +13,11 @@ export const GROUP_NAMES = [
   'P-521',
 ] as const
 
+/** Half of it is post-quantum. Hybrids are for TLS 1.3 only (draft-ietf-tls-ecdhe-mlkem). */
+export function isHybrid(group: string): boolean {
+  return group.includes('MLKEM')
+}
+
 /** A hybrid is no weaker than its classic half, and holds when a quantum computer breaks that one. */
 const DEFAULT_GROUPS: readonly string[] = ['X25519MLKEM768', 'X25519', 'P-256', 'P-384']
 

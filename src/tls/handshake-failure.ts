@@ -56,7 +56,11 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
   [/ALERT_PROTOCOL_VERSION$/, NO_COMMON_VERSION],
   [
     /_NO_SHARED_CIPHER$/,
-    'no cipher suite in common: see cipher_suites, and whether one goes with the certificate’s key',
+    'no cipher suite in common: see cipher_suites, and whether one goes with the certificate’s key; up to TLS 1.2 it may be the group, see curve_preferences',
+  ],
+  [
+    /_NO_CIPHERS_AVAILABLE$/,
+    'the listener has no cipher suite for the version of TLS that the client speaks: see cipher_suites, min_version and max_version',
   ],
   [
     /_(?:NO_SUITABLE_KEY_SHARE|NO_SUITABLE_GROUPS|NO_SHARED_GROUPS?|UNSUPPORTED_ELLIPTIC_CURVE)$/,
@@ -103,6 +107,10 @@ export function describeHandshakeFailure(
   if (/ALERT_(?:BAD_CERTIFICATE|CERTIFICATE_UNKNOWN)$/.test(code)) {
     // What OpenSSL, Go and browsers send for a name that the certificate does not have, some for an unknown authority too.
     const sentence = `the client does not accept the listener’s certificate: it does not know the authority, or asked for another name than ${listed(hosts)}`
+    return { cause: code, sentence }
+  }
+  if (/PKCS#?11/i.test(error.message)) {
+    const sentence = `the key in the HSM did not sign (${code}): see whether key and token are still there; the gateway finds them again when it is restarted`
     return { cause: code, sentence }
   }
   if (code === 'ECONNRESET' || code === 'EPIPE') {

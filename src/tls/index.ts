@@ -1,5 +1,6 @@
 // Everything about TLS that is not speaking HTTP over it: contexts from files.
 export { describeReadFailure } from './material.ts'
+export { suitsHttp2 } from './suites.ts'
 export { readServerMaterial, type ServerPart, type ServerProblem } from './server-material.ts'
 export type { ServerTlsOptions } from './server-options.ts'
 export {
@@ -8,7 +9,7 @@ export {
   toClientAuth,
   toServerTlsOptions,
 } from './server-options-schema.ts'
-export { type CredentialDocument } from './credential-options-schema.ts'
+export { type CredentialDocument, keyIdentifierProblem } from './credential-options-schema.ts'
 export { warnAboutServerTls } from './server-warnings.ts'
 export { createServerTls, type ServerTls } from './server-tls.ts'
 export { agreementOf } from './agreement.ts'
@@ -42,3 +43,4 @@ export {
 } from './client-tls.ts'
 export type { MaterialPart } from './material.ts'
 export { chooseGroups } from './groups.ts'
+export { impossibleChoices } from './choices.ts'

@@ -1,6 +1,6 @@
 // Pins in a file of their own, so that they can change while the gateway runs.
 import { failed, type Reading, readMaterialFile } from './material.ts'
-import { parsePin, type Pin } from './pins.ts'
+import { parsePin, type Pin, PRINT_A_PIN } from './pins.ts'
 
 export interface PinsFile {
   readonly file: string
@@ -13,7 +13,7 @@ export interface PinsFile {
  */
 export function readPins(file: string): Reading<PinsFile> {
   const what = { of: 'pins', file } as const
-  const mend = 'print a pin with: openssl x509 -in FILE -noout -fingerprint -sha256'
+  const mend = PRINT_A_PIN
   const bytes = readMaterialFile(file, { ...what, expected: 'a file with pins' })
   if (!bytes.ok) return bytes
   const pins: Pin[] = []

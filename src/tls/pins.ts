@@ -16,12 +16,19 @@ const HEX = /^[0-9A-Fa-f]{2}(?::?[0-9A-Fa-f]{2})*$/
 /** 32 bytes in either alphabet of RFC 4648, with or without padding. */
 const BASE64 = /^[A-Za-z0-9+/_-]{43}=?$/
 
+/** `sha256:`, or what `openssl x509 -fingerprint -sha256` has in its place, which 1.1 writes as `SHA256 Fingerprint=`. */
+const SHA256 = /^sha256(?::| fingerprint=)(.+)$/i
+
+/** How to come by a pin, for whoever wrote something else. */
+export const PRINT_A_PIN =
+  'print it with: sallyport certs inspect FILE, or openssl x509 -in FILE -noout -fingerprint -sha256'
+
 /**
  * `sha256:` with the digest in hex (colons between bytes allowed, as OpenSSL prints it) or base64; or 40 hex digits.
  * Undefined when the text is no pin.
  */
 export function parsePin(written: string): Pin | undefined {
-  const [, sha256] = /^sha256:(.+)$/i.exec(written) ?? []
+  const [, sha256] = SHA256.exec(written) ?? []
   if (sha256 === undefined) {
     const hex = fromHex(written, SHA1_HEX_DIGITS)
     return hex === undefined ? undefined : { algorithm: 'sha1', hex }

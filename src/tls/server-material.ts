@@ -5,7 +5,12 @@ import { type Credential, readCredential } from './credential.ts'
 import { chooseGroups, type GroupChoice } from './groups.ts'
 import type { Complaint, MaterialPart } from './material.ts'
 import type { ServerTlsOptions } from './server-options.ts'
-import { type ContextPlan, isBeyondNode, planContexts } from './server-contexts.ts'
+import {
+  type ContextPlan,
+  hasCrowdedEngine,
+  isBeyondNode,
+  planContexts,
+} from './server-contexts.ts'
 import { type SuiteKey, suiteKeys } from './suites.ts'
 import { readTrust, type Trust } from './trust.ts'
 import { isDeprecated } from './versions.ts'
@@ -56,7 +61,8 @@ export function readServerMaterial(options: ServerTlsOptions, nowMs: number): Se
     ),
   )
   const plan = planContexts(credentials)
-  if (isBeyondNode(plan)) problems.push(MIXED_KINDS)
+  if (hasCrowdedEngine(plan)) problems.push(ENGINE_NOT_ALONE)
+  else if (isBeyondNode(plan)) problems.push(MIXED_KINDS)
   if (problems.length > 0 || !trust.ok) return { ok: false, problems }
   return {
     ok: true,
@@ -76,6 +82,15 @@ const MIXED_KINDS: ServerProblem = {
   expected: 'certificates with one kind of key, as Node below 24 serves the wrong one otherwise',
   got: 'several kinds for several names',
   mend: 'use Node 24, issue them all with the same kind, or give each name a listener',
+}
+
+const ENGINE_NOT_ALONE: ServerProblem = {
+  of: 'certificates',
+  file: 'certificates',
+  expected:
+    'one certificate for each name where a key is in an engine, as Node takes no key beside it',
+  got: 'several for one name, with keys of several kinds',
+  mend: 'keep one of them, or give each name a listener',
 }
 
 function noGroups(missing: readonly string[]): ServerProblem {
@@ -118,6 +133,8 @@ function suiteKeyOf({ keyType }: Credential): SuiteKey {
 
 function digestOf(credentials: readonly Credential[], { fingerprint }: Trust): string {
   const hash = createHash('sha256').update(fingerprint)
-  for (const { context } of credentials) hash.update(context.cert).update(context.key)
+  for (const { context } of credentials) {
+    for (const part of Object.values(context)) hash.update(`${part.length} ${part}`)
+  }
   return hash.digest('base64')
 }

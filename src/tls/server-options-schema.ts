@@ -51,6 +51,9 @@ export const groupsField = () =>
 
 const credentialSchema = section(credentialShape)
 
+/** In the words of Python as well, which has numbers; environments and templates make texts of them. */
+const CLIENT_AUTH = ['none', 'request', 'require', 'verify', 0, 1, 2, '0', '1', '2'] as const
+
 export const serverTlsSchema = section({
   ...credentialShape,
   certificates: list(credentialSchema, {
@@ -78,7 +81,7 @@ export const serverTlsSchema = section({
     .describe(
       'Key exchange groups in order of preference. One that the runtime lacks is left out with a warning. Default: X25519MLKEM768 where the runtime has it, X25519, P-256, P-384.',
     ),
-  client_auth: withNotes(z.literal(['none', 'request', 'require', 'verify', 0, 1, 2]), {
+  client_auth: withNotes(z.literal(CLIENT_AUTH), {
     expected: 'one of none, request, require, verify',
     mend: 'choose one of them; 0, 1 and 2 are taken for none, request and verify',
     shown: 'as-is',
@@ -116,11 +119,19 @@ export const serverTlsSchema = section({
 
 export type ServerTlsDocument = z.output<typeof serverTlsSchema>
 
-const SSL_CERT_REQS: readonly ClientAuth[] = ['none', 'request', 'verify']
+const MEANINGS: Readonly<Record<`${ServerTlsDocument['client_auth']}`, ClientAuth>> = {
+  none: 'none',
+  request: 'request',
+  require: 'require',
+  verify: 'verify',
+  0: 'none',
+  1: 'request',
+  2: 'verify',
+}
 
 /** Python's `ssl_cert_reqs` (CERT_NONE 0, CERT_OPTIONAL 1, CERT_REQUIRED 2) in the words of `client_auth`. */
 export function toClientAuth(written: ServerTlsDocument['client_auth']): ClientAuth {
-  return typeof written === 'number' ? (SSL_CERT_REQS[written] ?? 'verify') : written
+  return MEANINGS[`${written}` as const]
 }
 
 export function toServerTlsOptions(

@@ -160,7 +160,7 @@ class FileServerTls implements ServerTls {
     const { authorities, lists, fingerprint } = material.trust
     return {
       cert: credentials.map(({ context }) => context.cert),
-      key: credentials.map(({ context }) => context.key),
+      ...keysOf(credentials),
       minVersion: toNodeVersion(minVersion),
       maxVersion: toNodeVersion(maxVersion),
       ciphers: toOpensslCiphers(cipherSuites, minVersion),
@@ -179,4 +179,14 @@ class FileServerTls implements ServerTls {
       ticketKeys: this.#tickets.keyAt(this.#clock.nowMs(), fingerprint),
     }
   }
+}
+
+/** Keys in memory, or the one in an engine: Node takes no others beside it. */
+function keysOf(credentials: readonly Credential[]): TlsOptions {
+  const engine = credentials.find(({ context }) => 'privateKeyEngine' in context)?.context
+  if (engine !== undefined && 'privateKeyEngine' in engine) {
+    const { privateKeyEngine, privateKeyIdentifier } = engine
+    return { privateKeyEngine, privateKeyIdentifier }
+  }
+  return { key: credentials.flatMap(({ context }) => ('key' in context ? context.key : [])) }
 }

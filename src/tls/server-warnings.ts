@@ -1,4 +1,5 @@
 // What is unsafe about the TLS of a listener, or left out of it: not wrong, but to be said at every start.
+import { narrowChoices } from './choices.ts'
 import { chooseGroups } from './groups.ts'
 import type { ServerTlsOptions } from './server-options.ts'
 import { weakSuites } from './suites.ts'
@@ -13,7 +14,12 @@ export interface ServerTlsWarning {
 
 export type WarnedOptions = Pick<
   ServerTlsOptions,
-  'minVersion' | 'cipherSuites' | 'curvePreferences' | 'clientAuth' | 'insecureAllowReadableKeys'
+  | 'minVersion'
+  | 'maxVersion'
+  | 'cipherSuites'
+  | 'curvePreferences'
+  | 'clientAuth'
+  | 'insecureAllowReadableKeys'
 >
 
 export function warnAboutServerTls(options: WarnedOptions): readonly ServerTlsWarning[] {
@@ -28,6 +34,7 @@ export function warnAboutServerTls(options: WarnedOptions): readonly ServerTlsWa
   if (weak.length > 0) {
     warn('cipher_suites', `without forward secrecy or authenticated encryption: ${weak.join(', ')}`)
   }
+  for (const { key, message } of narrowChoices(options)) warn(key, message)
   // The hybrids among the defaults are a bonus where there are any; what somebody wrote is a wish.
   const missing = curvePreferences === undefined ? [] : chooseGroups(curvePreferences).missing
   if (missing.length > 0) {

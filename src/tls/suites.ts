@@ -66,12 +66,28 @@ export function suiteKeys(names: readonly string[]): ReadonlySet<SuiteKey> {
   return new Set(names.flatMap((name) => SUITES[name]?.key ?? []))
 }
 
+/** Whether TLS 1.1 and 1.0 can be spoken with one of the suites. */
+export function hasSuiteBelow12(names: readonly string[]): boolean {
+  return names.some(isBelow12)
+}
+
 /** What is wrong with a list of suites without being an error: said at every start. */
 export function weakSuites(names: readonly string[]): readonly string[] {
   return names.filter((name) => {
     const suite = SUITES[name]
     return suite !== undefined && !(suite.isAead && suite.hasForwardSecrecy)
   })
+}
+
+/**
+ * Whether a listener with these limits may offer HTTP/2, which wants TLS 1.2 (RFC 9113 §9.2) and, up to that, forward secrecy
+ * with authenticated encryption (§9.2.2). The protocol is settled before the suite is known, and a browser that then gets
+ * another suite gives up.
+ */
+export function suitsHttp2(minVersion: TlsVersion, names: readonly string[] | undefined): boolean {
+  if (minVersion < '1.2') return false
+  if (minVersion === '1.3' || names === undefined) return true
+  return weakSuites(names).length < names.length
 }
 
 /**
@@ -94,5 +110,10 @@ export function toOpensslCiphers(
 function isDefault(name: string, isOld: boolean): boolean {
   const suite = SUITES[name]
   if (suite === undefined || !suite.hasForwardSecrecy) return false
-  return suite.isAead || (isOld && name.endsWith('_CBC_SHA'))
+  return suite.isAead || (isOld && isBelow12(name))
+}
+
+/** The others need the hashes of TLS 1.2 (RFC 5246 §1.2). */
+function isBelow12(name: string): boolean {
+  return name.endsWith('_CBC_SHA')
 }

@@ -36,7 +36,7 @@ const urlEndpointSchema = section({
   tls: clientTlsSchema
     .optional()
     .describe(
-      'TLS to this endpoint alone: its keys stand over those of the server’s `tls`, one by one; the keys of the client certificate (`cert_file`, `key_file`, `key_password`, `pfx_file`, `password`) replace each other together. Only with an https:// URL.',
+      'TLS to this endpoint alone: its keys stand over those of the server’s `tls`, one by one; the keys of the client certificate (`cert_file`, `key_file`, `key_password`, `key_engine`, `key_identifier`, `pfx_file`, `password`) replace each other together. Only with an https:// URL.',
     ),
 })
 

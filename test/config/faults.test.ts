@@ -199,7 +199,7 @@ const cases: readonly FaultCase[] = [
   {
     what: 'a listener beyond loopback',
     text: changed(LISTEN, 'listen: 10.0.0.1:8443\n    allowed_hosts: [a]'),
-    line: '2:13: listeners[0].listen: expected a loopback address, as nothing authenticates callers yet, got "10.0.0.1:8443"; listen on 127.0.0.1, or set insecure_allow_public: true',
+    line: '2:13: listeners[0].listen: expected a loopback address, or tls with client_auth: verify, as nothing else authenticates callers yet, got "10.0.0.1:8443"; listen on 127.0.0.1, set client_auth: verify with client_ca_file, or set insecure_allow_public: true',
   },
   {
     what: 'a plain-HTTP listener beyond loopback that knows no name of its own',

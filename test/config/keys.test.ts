@@ -225,7 +225,16 @@ const cases: readonly KeyCase[] = [
   },
 ]
 
-const CREDENTIAL_KEYS = ['cert_file', 'key_file', 'key_password', 'pfx_file', 'password']
+const CREDENTIAL_KEYS = [
+  'cert_file',
+  'key_file',
+  'key_password',
+  'pfx_file',
+  'password',
+  // In key-engine.test.ts.
+  'key_engine',
+  'key_identifier',
+]
 /** In listener-tls.test.ts, each with its effect. */
 const TLS_KEYS = [
   ...CREDENTIAL_KEYS,

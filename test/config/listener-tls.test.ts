@@ -64,13 +64,15 @@ describe('a key of tls', () => {
     [{ client_auth: 'require' }, { clientAuth: 'require' }],
     [{ client_auth: 0 }, { clientAuth: 'none' }],
     [{ client_auth: 1 }, { clientAuth: 'request' }],
+    [{ client_auth: '0' }, { clientAuth: 'none' }],
+    [{ client_auth: '1' }, { clientAuth: 'request' }],
     [{ ticket_rotation: '1m' }, { ticketRotationMs: 60_000 }],
     [{ insecure_allow_readable_keys: true }, { insecureAllowReadableKeys: true }],
   ])('has an effect when it is written: %j', (written, expected) => {
     expect(optionsOf({ ...pair(), ...written })).toMatchObject(expected)
   })
 
-  it.each(['verify', 2])('client_auth %j takes client_ca_file and crl_file', (written) => {
+  it.each(['verify', 2, '2'])('client_auth %j takes client_ca_file and crl_file', (written) => {
     const authority = testAuthority()
     const [client_ca_file, crl_file] = [authority.certFile, authority.crl()]
     const tls = { client_auth: written, client_ca_file, crl_file, forward_client_identity: true }
@@ -117,6 +119,35 @@ describe('a key of tls', () => {
   })
 })
 
+describe('HTTP/2', () => {
+  const CBC = 'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA'
+  const GCM = 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256'
+
+  it.each<[Record<string, unknown>, boolean]>([
+    [{}, true],
+    [{ min_version: '1.3' }, true],
+    [{ cipher_suites: [CBC, GCM] }, true],
+    [{ cipher_suites: [CBC] }, false],
+    [{ min_version: '1.1' }, false],
+  ])('is offered with %j: %j', (written, isOffered) => {
+    const text = withTls({ ...pair(), ...written })
+    expect(loadValid(text).options.listeners[0]?.http2).toBe(isOffered)
+  })
+
+  it.each<[Record<string, unknown>, RegExp]>([
+    [
+      { cipher_suites: [CBC] },
+      /http2: expected HTTP\/2 only with an ECDHE suite of auth.* add such/,
+    ],
+    [{ min_version: '1.1' }, /http2: expected HTTP\/2 only with TLS 1\.2 or newer.* raise min_ver/],
+  ])('is a fault when it is asked for with %j', (written, fault) => {
+    const text = withTls({ ...pair(), ...written })
+    expect(faultLines(text.replace('    tls:', '    http2: true\n    tls:'))).toEqual([
+      expect.stringMatching(fault),
+    ])
+  })
+})
+
 describe('keys of tls that do not go together', () => {
   it.each<[Record<string, unknown>, string]>([
     [
@@ -150,6 +181,26 @@ describe('keys of tls that do not go together', () => {
     [
       { pfx_file: 'a.p12', min_version: '1.3', max_version: '1.2' },
       'tls.min_version: expected at most max_version, "1.2", got "1.3"; lower it, or raise max_version',
+    ],
+    [
+      { pfx_file: 'a.p12', max_version: '1.1' },
+      'tls.max_version: expected at least min_version, which is "1.2" where it is not written, got "1.1"; raise it, or set min_version as well',
+    ],
+    [
+      { pfx_file: 'a.p12', max_version: '1.2', curve_preferences: ['X25519MLKEM768'] },
+      'tls.curve_preferences: expected at least one group of TLS 1.2, as max_version is "1.2", got groups of TLS 1.3 only; add X25519 or P-256, or set max_version to "1.3"',
+    ],
+    [
+      {
+        pfx_file: 'a.p12',
+        min_version: '1.0',
+        max_version: '1.1',
+        cipher_suites: [
+          'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256',
+          'TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256',
+        ],
+      },
+      'tls.cipher_suites: expected at least one suite of TLS 1.1, as max_version is "1.1", got suites of TLS 1.2 only; add TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA or TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, or set max_version to "1.2" or above',
     ],
     [
       {
@@ -283,6 +334,40 @@ describe('a fault in a file of tls', () => {
         /^tls\.crl_file: expected a revocation list of each authority.*got none of "One"/,
       ),
     ])
+  })
+})
+
+describe('what is promised in tls and cannot be had', () => {
+  const GCM = 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256'
+  const CBC = 'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA'
+
+  it.each<[Record<string, unknown>, readonly unknown[]]>([
+    [
+      { min_version: '1.0', cipher_suites: [GCM] },
+      [
+        expect.stringMatching(
+          /^tls\.cipher_suites: none is of TLS 1\.1 or 1\.0, so that TLS 1\.0 cannot be had in spite of min_version: add \S+_CBC_SHA or \S+_CBC_SHA, or raise min_version$/,
+        ),
+      ],
+    ],
+    [
+      { curve_preferences: ['X25519MLKEM768'] },
+      [
+        expect.stringMatching(
+          /^tls\.curve_preferences: all are of TLS 1\.3, so that TLS 1\.2 cannot be had in spite of min_version: add X25519/,
+        ),
+      ],
+    ],
+    [{ min_version: '1.0' }, []],
+    [{ min_version: '1.2', cipher_suites: [GCM] }, []],
+    [{ min_version: '1.3', curve_preferences: ['X25519MLKEM768'] }, []],
+    [{ curve_preferences: ['X25519MLKEM768', 'X25519'] }, []],
+    [{ min_version: '1.1', max_version: '1.2', cipher_suites: [GCM, CBC] }, []],
+  ])('is a warning: %j', (tls, expected) => {
+    const { warnings } = loadValid(withTls({ ...pair(), ...tls }))
+    const told = warnings.map(({ path, message }) => `${path}: ${message}`)
+    const narrow = told.filter((line) => line.includes('cannot be had'))
+    expect(narrow.map((line) => line.replace('listeners[0].', ''))).toEqual(expected)
   })
 })
 

@@ -71,12 +71,16 @@ describe('the shown configuration', () => {
       all.some((other) => other.startsWith(`${path}.`) || other.startsWith(`${path}[].`))
     expect(hidden.filter((path) => !isSection(path))).toEqual([
       'listeners[].tls.key_password',
+      'listeners[].tls.key_identifier',
       'listeners[].tls.password',
       'listeners[].tls.certificates[].key_password',
+      'listeners[].tls.certificates[].key_identifier',
       'listeners[].tls.certificates[].password',
       'servers.<name>.endpoints[].tls.key_password',
+      'servers.<name>.endpoints[].tls.key_identifier',
       'servers.<name>.endpoints[].tls.password',
       'servers.<name>.tls.key_password',
+      'servers.<name>.tls.key_identifier',
       'servers.<name>.tls.password',
       'servers.<name>.endpoints[].args',
       'servers.<name>.endpoints[].env',

@@ -91,10 +91,18 @@ describe('TLS of a server', () => {
       'tls: {cipher_suites: [»ECDHE-RSA-AES128-GCM-SHA256]}',
       'cipher_suites[0]: expected a cipher suite of TLS 1.2 by its IANA name',
     ],
+    [
+      'tls: {max_version: "1.2", curve_preferences: »[X25519MLKEM768]}',
+      'curve_preferences: expected at least one group of TLS 1.2, as max_version is "1.2", got groups of TLS 1.3 only; add X25519',
+    ],
+    [
+      'tls: {min_version: "1.0", max_version: "1.1", cipher_suites: »[TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}',
+      'cipher_suites: expected at least one suite of TLS 1.1, as max_version is "1.1", got suites of TLS 1.2 only; add TLS_',
+    ],
     ['tls: {curve_preferences: »[]}', 'curve_preferences: expected a list with at least one group'],
     [
       'tls: {pinned_certificates: [»"A1B2C3D4E5F6..."]}',
-      'pinned_certificates[0]: expected a pin: sha256:',
+      'pinned_certificates[0]: expected a pin: sha256: and the digest in hex or base64, or a thumbprint of 40 hex digits, got "A1B2C3D4E5F6..."; print it with: sallyport certs inspect FILE, or openssl x509 -in FILE -noout -fingerprint -sha256',
     ],
     [
       'tls: {cert_file: »client.crt}',
@@ -158,6 +166,20 @@ describe('TLS of a server', () => {
       expect.stringContaining(
         'insecure_skip_verify: the certificate of the endpoint is not verified',
       ),
+    ])
+  })
+})
+
+describe('what is promised in TLS of a server and cannot be had', () => {
+  it('is a warning', () => {
+    const suites = 'cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]'
+    const text = withServer(
+      SECURE,
+      `tls: {min_version: "1.1", ${suites}, curve_preferences: [X25519MLKEM768]}`,
+    )
+    expect(warningsOf(text).filter((line) => line.includes('cannot be had'))).toEqual([
+      expect.stringMatching(/:4:31: servers\.weather\.tls\.cipher_suites: .* TLS 1\.1 cannot/),
+      expect.stringMatching(/:4:87: servers\.weather\.tls\.curve_preferences: .* TLS 1\.1 cannot/),
     ])
   })
 })

@@ -145,6 +145,22 @@ describe('a failed handshake is told', () => {
       { version: '1.3', ecdhCurve: 'X25519' },
       /no key exchange group in common: see curve_preferences/,
     ],
+    [
+      'group of TLS 1.2',
+      { curvePreferences: ['P-384'] },
+      { version: '1.2', ecdhCurve: 'P-256' },
+      /no cipher suite in common: .* up to TLS 1\.2 it may be the group, see curve_preferences/,
+    ],
+    [
+      'suite of its own version',
+      {
+        minVersion: '1.0',
+        maxVersion: '1.1',
+        cipherSuites: ['TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256'],
+      },
+      { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' },
+      /no cipher suite for the version of TLS that the client speaks: see cipher_suites/,
+    ],
     ['protocol', {}, { ALPNProtocols: ['spdy'] }, /neither HTTP\/1\.1 nor HTTP\/2/],
   ])('of a client that has no %s in common', async (_, overrides, options, sentence) => {
     const logged = await start(() => overrides)

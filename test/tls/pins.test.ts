@@ -11,6 +11,8 @@ describe('a pin', () => {
     ['hex', `sha256:${HEX}`],
     ['hex in capitals', `sha256:${HEX.toUpperCase()}`],
     ['hex with colons, as openssl prints it', `SHA256:${HEX.match(/../g)?.join(':')}`],
+    ['the line of openssl', `sha256 Fingerprint=${HEX.toUpperCase().match(/../g)?.join(':')}`],
+    ['the line of openssl 1.1', `SHA256 Fingerprint=${HEX.match(/../g)?.join(':')}`],
     ['base64', `sha256:${Buffer.from(HEX, 'hex').toString('base64')}`],
     ['base64url', `sha256:${Buffer.from(HEX, 'hex').toString('base64url')}`],
   ])('is read in %s', (_, written) => {
@@ -32,6 +34,8 @@ describe('a pin', () => {
     `sha256:${HEX.slice(1)}`,
     `sha256: ${HEX}`,
     `sha1:${'a1'.repeat(20)}`,
+    `sha256 Fingerprint=${'a1'.repeat(20)}`,
+    `sha1 Fingerprint=${HEX}`,
     'A1B2C3D4E5F6...',
     `sha256:${'A'.repeat(42)}`,
     `sha256:${'A'.repeat(44)}`,
