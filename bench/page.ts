@@ -51,7 +51,7 @@ machine and with what else they do, so what counts here is a ratio, taken side b
 that can be written honestly with \`node:http\` and undici, without checks, budgets, log or metrics, measured beside Sallyport
 in the same run.
 
-**Budget: on the straight lane, at most ${BUDGET_RATIO} times the plain Node proxy.** This run (Sallyport ${machine.sallyport}; Node ${machine.node};
+**Budget: on the straight lane, at most ${BUDGET_RATIO} times the plain Node proxy**, for a call of 1 KiB, which most are: the first row below. This run (Sallyport ${machine.sallyport}; Node ${machine.node};
 ${machine.processor}): **${verdict.line}**.
 
 Run it yourself with \`npm run bench\` (up to a quarter of an hour; \`npm run bench -- --quick\` takes about a minute). It exits with 1 when
@@ -61,7 +61,10 @@ the budget is not met. Figures in microseconds are of this machine; ratios carry
 const ratioIntroduction = `Each number is processor time per call divided by that of the plain Node proxy in the same round: the median over
 all rounds, and in parentheses the lowest and highest. Below 1 is cheaper than the plain proxy. The last column is the
 median latency of a call, in the same unit; with 32 connections it mostly says how long a call waits for its turn, so
-look at the rows with one.`
+look at the rows with one.
+
+A call of 64 KiB costs more than that: Sallyport looks at every byte of a request's JSON, because a decision hangs on it and the
+bytes are forwarded as they are; the plain proxy and nginx look at none.`
 
 function ratioTable(cells: readonly CellFigures[]): string {
   const rows = cells.map(({ cell, targets }) => {
@@ -138,7 +141,7 @@ function method({ machine, plan, foreignShare }: Report): string {
 - Processor time is that of all threads of the measured processes, from the kernel's accounts, system calls included.
 - All variants present the same P-256 certificate over TLS, and reach the server in the clear, over HTTP/1.1.
 - Over HTTP/2 each connection carries eight streams.
-- The plain Node proxy uses undici ${machine.undici} (\`Pool.dispatch\`), as Sallyport does.${nginx}
+- The plain Node proxy uses undici ${machine.undici} (\`Pool.dispatch\`), the cheapest client that a library offers. Sallyport has its own for HTTP/1.1.${nginx}
 - Sallyport ${machine.sallyport}, runs as \`sallyport serve\` on the configuration below, with every limit at its default and its
   log in a file. One variant has \`log.access: true\` besides and writes a line for each call.`
 }
