@@ -39,7 +39,7 @@ const FALSE = 'false'
 const NULL = 'null'
 
 /** Deepest nesting that is looked through; deeper is INVALID, whatever the budget. */
-const MAX_DEPTH = 1_024
+export const MAX_DEPTH = 1_024
 
 /** How much structure a value may have, counted down to what is left. */
 export interface StructureBudget {

@@ -16,6 +16,7 @@ import {
   skipString,
   type StructureBudget,
 } from './json-text.ts'
+import { jsonScanOf, MAX_SCAN_BYTES, type JsonScan } from './scan/json-scan.ts'
 import { META } from './versions.ts'
 
 const CLOSE_BRACE = 0x7d
@@ -27,6 +28,9 @@ const SOME_ARRAY: readonly unknown[] = Object.freeze([])
 
 /** Members of an object in which every key counts; more than that is unusual enough for the long way. */
 const MAX_MEMBERS = 16
+
+/** A value with at least so many bytes from its start to the end of the body is worth the way into the compiled pass. */
+const MIN_SCAN_BYTES = 256
 
 /** An object on the way to what decisions hang on. */
 interface Level {
@@ -80,6 +84,8 @@ class OutlinePass {
   at: number
   readonly #bytes: Buffer
   readonly #budget: StructureBudget
+  /** The compiled pass with the body in it, once a value was worth it. */
+  #scan: JsonScan | undefined
 
   constructor(bytes: Buffer, budget: StructureBudget) {
     this.#bytes = bytes
@@ -134,13 +140,16 @@ class OutlinePass {
       return inside !== undefined
     }
     if (first === OPEN_BRACE || first === OPEN_BRACKET) {
-      this.at = skipContainer(bytes, start, depth, this.#budget)
+      const scan = this.#scanAt(start)
+      this.at = scan
+        ? scan.skipContainer(start, depth, this.#budget)
+        : skipContainer(bytes, start, depth, this.#budget)
       if (member !== undefined) found[member.name] = first === OPEN_BRACE ? SOME_OBJECT : SOME_ARRAY
       return this.at !== INVALID
     }
     if (first === QUOTE) {
       if (member === undefined) {
-        this.at = skipString(bytes, start)
+        this.at = this.#scanAt(start)?.skipString(start) ?? skipString(bytes, start)
         return this.at !== INVALID
       }
       const end = plainEnd(bytes, start + 1)
@@ -153,6 +162,14 @@ class OutlinePass {
     if (this.at === INVALID) return false
     if (member !== undefined) found[member.name] = scalarAt(bytes, start, this.at)
     return true
+  }
+
+  /** The compiled pass, if it is there and worth it from here on. */
+  #scanAt(start: number): JsonScan | undefined {
+    const bytes = this.#bytes
+    if (bytes.length - start < MIN_SCAN_BYTES || bytes.length > MAX_SCAN_BYTES) return undefined
+    this.#scan ??= jsonScanOf(bytes)
+    return this.#scan
   }
 }
 

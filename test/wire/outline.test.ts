@@ -4,8 +4,13 @@ import { describe, expect, it } from 'vitest'
 import { outlineMessage } from '../../src/wire/outline.ts'
 import { META } from '../../src/wire/versions.ts'
 
-const outline = (text: string | Buffer, maxDepth = 64, elements = 65_536) =>
-  outlineMessage(Buffer.from(text), { maxDepth, elements })
+/** Enough blanks behind a message to make the compiled pass worth while from its first byte to its last. */
+const LARGE = ' '.repeat(300)
+
+const outlineWith =
+  (blanks: string) =>
+  (text: string, maxDepth = 64, elements = 65_536) =>
+    outlineMessage(Buffer.from(text + blanks), { maxDepth, elements })
 
 /** What the outline must be, by way of JSON.parse: the kept members, containers in them emptied. */
 function outlineOf(text: string): unknown {
@@ -34,8 +39,7 @@ function emptied(value: unknown): unknown {
 }
 
 /** Nothing said, or what JSON.parse says; false for an outline of what JSON.parse refuses. */
-function isTrueOutline(text: string): boolean {
-  const found = outline(text)
+function isTrueOutline(text: string, found: unknown): boolean {
   if (found === undefined) return true
   try {
     return isDeepStrictEqual(found, outlineOf(text))
@@ -47,7 +51,12 @@ function isTrueOutline(text: string): boolean {
 /** What a damaged or forged body could have in the wrong place. */
 const WRONG_BYTES = '{}[]",:\\0-+.eEtfn \u0001x/'.split('')
 
-describe('outlineMessage', () => {
+describe.each([
+  ['small', ''],
+  ['large', LARGE],
+])('outlineMessage of a %s body', (_size, blanks) => {
+  const outline = outlineWith(blanks)
+
   it('keeps what decisions hang on and only the kind of the rest', () => {
     const message = {
       jsonrpc: '2.0',
@@ -122,6 +131,28 @@ describe('outlineMessage', () => {
     expect(outline('{"params":{"_meta":{}}}', 2)).toBeUndefined()
   })
 
+  it('looks through long values of every kind', () => {
+    const text = 'The "carts" left\n'.repeat(9_000)
+    const records = Array.from({ length: 3_000 }, (_none, id) => ({ id, text: `note ${id}` }))
+    const message = {
+      method: 'm',
+      other: text,
+      params: { name: 'n', text, records },
+      result: [text],
+    }
+    const json = JSON.stringify(message)
+    expect(outline(json)).toEqual({ method: 'm', params: { name: 'n' }, result: [] })
+    expect(outline(json, 64, 5_999)).toBeUndefined()
+    expect(outline(json.replace('note 2999"', 'note 2999'))).toBeUndefined()
+    expect(outline(json.replace('left\\n"', 'left\n"'))).toBeUndefined()
+  })
+
+  it('looks through a body that is larger than the compiled pass takes', () => {
+    const json = JSON.stringify({ method: 'm', params: { text: 'x'.repeat(1_100_000) } })
+    expect(outline(json)).toEqual({ method: 'm', params: {} })
+    expect(outline(json.slice(0, -3))).toBeUndefined()
+  })
+
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.constantFrom('method', 'params', '_meta', 'name', 'uri', META.protocolVersion, '__proto__'),
@@ -161,8 +192,9 @@ describe('outlineMessage', () => {
     let told = 0
     const agrees = fc.property(message, fc.constantFrom(0, 1), (any, indent) => {
       const json = JSON.stringify(any, undefined, indent)
-      if (outline(json) !== undefined) told += 1
-      return isTrueOutline(json)
+      const found = outline(json)
+      if (found !== undefined) told += 1
+      return isTrueOutline(json, found)
     })
     expect(fc.check(agrees, { numRuns: 3_000 }).counterexample).toBeNull()
     expect(told).toBeGreaterThan(1_000)
@@ -183,7 +215,7 @@ describe('outlineMessage', () => {
           json.slice(0, at),
         ]
         // A cut through a pair of surrogates would be repaired on the way to bytes.
-        return texts.every((it) => isTrueOutline(it.toWellFormed()))
+        return texts.map((it) => it.toWellFormed()).every((it) => isTrueOutline(it, outline(it)))
       },
     )
     expect(fc.check(damaged, { numRuns: 3_000 }).counterexample).toBeNull()
