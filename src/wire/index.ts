@@ -1,4 +1,6 @@
 // The MCP wire format as pure functions: no sockets, no clocks, no config.
+export { acceptsAnswer } from './accept.ts'
+export { EventReader, type EventReaderOptions, type ServerEvent } from './event-reader.ts'
 export {
   encodeEvent,
   EVENT_STREAM,
@@ -17,6 +19,7 @@ export {
   type MessageKind,
   wholeOf,
 } from './json-rpc.ts'
+export { parseLossless } from './lossless-json.ts'
 export { LineSplitter } from './line.ts'
 export {
   jsonItems,
@@ -25,6 +28,17 @@ export {
   singleLine,
   type Replacement,
 } from './lossless.ts'
+export { type Replay, type ReplayedEvent, type ReplayLimits, ReplayLog } from './replay-log.ts'
+export {
+  checkParamHeaders,
+  PARAM_HEADER_PREFIX,
+  paramHeaders,
+  scanParamHeaders,
+  type ParamFields,
+  type ParamHeader,
+  type ParamHeaderScan,
+  type ParamMismatch,
+} from './param-headers.ts'
 export {
   BATCH_VERSION,
   eraOfVersion,

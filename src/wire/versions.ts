@@ -24,6 +24,8 @@ export const META = {
   clientInfo: 'io.modelcontextprotocol/clientInfo',
   logLevel: 'io.modelcontextprotocol/logLevel',
   subscriptionId: 'io.modelcontextprotocol/subscriptionId',
+  /** In `result._meta`. */
+  serverInfo: 'io.modelcontextprotocol/serverInfo',
 } as const
 
 /** Header names in lower case, as both HTTP versions compare them. */
