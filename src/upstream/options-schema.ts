@@ -2,6 +2,7 @@
 // server has decides which keys it takes, so that none parses and does nothing.
 import { z } from 'zod'
 import {
+  choice,
   type DocumentOf,
   duration,
   flag,
@@ -21,7 +22,7 @@ import {
   toClientTlsOptions,
   type ClientTlsDocument,
 } from '../tls/index.ts'
-import type { HttpEndpointOptions, StdioEndpointOptions } from './options.ts'
+import type { HttpEndpointOptions, HttpSseOptions, StdioEndpointOptions } from './options.ts'
 
 const urlEndpointSchema = section({
   url: text({
@@ -78,12 +79,47 @@ const commandEndpointSchema = section({
     ),
 })
 
+const replaySchema = section({
+  max_bytes: size({ min: '1KiB', max: '1GiB' })
+    .default('1MiB')
+    .describe(
+      'Messages kept per session for a client that lost an event stream and comes back for the rest (`Last-Event-ID`). The oldest go first; where an answer is gone, the client gets an error in its place.',
+    ),
+  max_age: duration({ min: '1s', max: '24h' })
+    .default('5m')
+    .describe('How long such messages are kept.'),
+})
+
+/** Keys of the sessions that the gateway holds itself, which are the same for commands and for HTTP+SSE. */
+const heldSessionShape = {
+  session_idle_timeout: duration({ min: '100ms', max: '7d' })
+    .default('10m')
+    .describe(
+      'A session of the legacy era without a message in either direction ends after this, and its process or event stream with it. Its id is then unknown: GW_SESSION_NOT_FOUND (404).',
+    ),
+  replay: replaySchema
+    .prefault({})
+    .describe('What is kept of a session’s event streams for clients that resume them.'),
+}
+
 const responseTimeoutField = () =>
   duration({ min: '100ms', max: '24h' })
     .default('5m')
     .describe(
       'Time from a call to the head of its answer, over stdio to the answer itself or its next progress notification. Then the call fails with GW_UPSTREAM_TIMEOUT (504) and is not repeated.',
     )
+
+const httpSseSchema = section({
+  ...heldSessionShape,
+  max_lifetime: duration({ min: '1s', max: '24d' })
+    .default('24h')
+    .describe('A session is ended after this, whatever it is doing.'),
+  max_message: size({ min: '1KiB', max: '256MiB' })
+    .default('10MiB')
+    .describe(
+      'Longest message to or from the server. At a longer one from it, the session is ended and its calls fail with GW_UPSTREAM_BROKEN (502).',
+    ),
+})
 
 /** The keys of a server whose endpoints are URLs. */
 export const httpServerShape = {
@@ -92,6 +128,16 @@ export const httpServerShape = {
     mend: 'add one',
     min: 1,
   }).describe('Replicas of the server, used in turn.'),
+  protocol: choice(['auto', 'modern', 'legacy', 'http_sse'])
+    .default('auto')
+    .describe(
+      'What the endpoints speak: Streamable HTTP of the `modern` (2026-07-28) or the `legacy` era, or `http_sse`, the transport of MCP 2024-11-05, whose URL is that of the event stream. `auto` finds out and looks again when it was wrong.',
+    ),
+  http_sse: httpSseSchema
+    .prefault({})
+    .describe(
+      'Budgets of the sessions that the gateway holds for endpoints of HTTP+SSE; each has an event stream to the endpoint, which counts among `max_streams`.',
+    ),
   tls: clientTlsSchema
     .optional()
     .describe(
@@ -141,11 +187,7 @@ const stdioSchema = section({
     .describe(
       'Processes alive at once, per endpoint. A session that would need one more fails with GW_UPSTREAM_OVERLOADED (503).',
     ),
-  session_idle_timeout: duration({ min: '100ms', max: '7d' })
-    .default('10m')
-    .describe(
-      'A session of the legacy era without a message in either direction ends after this, and its process with it. Its id is then unknown: GW_SESSION_NOT_FOUND (404).',
-    ),
+  ...heldSessionShape,
   max_lifetime: duration({ min: '1s', max: '24d' })
     .default('24h')
     .describe('A process is replaced after this, whatever it is doing.'),
@@ -168,6 +210,11 @@ export const stdioServerShape = {
     mend: 'add one',
     min: 1,
   }).describe('Replicas of the server, used in turn.'),
+  protocol: choice(['auto', 'modern', 'legacy'])
+    .default('auto')
+    .describe(
+      'The era that the program speaks: `modern` (2026-07-28) or `legacy`. Clients of the other are then refused, or translated for, without asking it. `auto` asks it once.',
+    ),
   response_timeout: responseTimeoutField(),
   stdio: stdioSchema.prefault({}).describe('Budgets of the processes.'),
 }
@@ -188,6 +235,12 @@ export function toHttpEndpoints(
     tls === undefined ? {} : { tls: toClientTlsOptions(tls, resolvePath) }
   // The same object for all that have the same, so that they can share what is made from it.
   const shared = toOptions(server.tls)
+  const { http_sse: sse } = server
+  const httpSse: HttpSseOptions = {
+    ...toHeldSessions(sse),
+    maxLifetimeMs: toMs(sse.max_lifetime),
+    maxMessageBytes: toBytes(sse.max_message),
+  }
   return server.endpoints.map(({ url, tls }) => ({
     kind: 'http',
     url,
@@ -198,6 +251,8 @@ export function toHttpEndpoints(
     responseTimeoutMs: toMs(server.response_timeout),
     idleTimeoutMs: toMs(server.idle_timeout),
     http2: server.http2,
+    protocol: server.protocol,
+    httpSse,
     ...(tls === undefined ? shared : toOptions(mergeClientTls(server.tls, tls))),
   }))
 }
@@ -215,10 +270,18 @@ export function toStdioEndpoints(
     env: { ...env },
     cwd: cwd === undefined ? undefined : resolvePath(cwd),
     maxChildren: stdio.max_children,
-    idleTimeoutMs: toMs(stdio.session_idle_timeout),
+    ...toHeldSessions(stdio),
     maxLifetimeMs: toMs(stdio.max_lifetime),
     maxMessageBytes: toBytes(stdio.max_message),
     responseTimeoutMs: toMs(server.response_timeout),
     stopTimeoutMs: toMs(stdio.stop_timeout),
+    protocol: server.protocol,
   }))
+}
+
+function toHeldSessions({ session_idle_timeout, replay }: DocumentOf<typeof heldSessionShape>) {
+  return {
+    idleTimeoutMs: toMs(session_idle_timeout),
+    replay: { maxBytes: toBytes(replay.max_bytes), maxAgeMs: toMs(replay.max_age) },
+  }
 }

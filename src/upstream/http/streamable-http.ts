@@ -1,135 +1,48 @@
-// A Streamable HTTP endpoint: bytes out, bytes back, nothing parsed. Admits calls up to the endpoint's limits;
-// connections, their TLS and what a failure means are with the files beside this one.
-import { GatewayError, LiveSet, systemClock, type Clock } from '../../core/index.ts'
-import { silentLog } from '../../observability/index.ts'
-import {
-  createClientTls,
-  DEFAULT_CLIENT_TLS,
-  type ClientTls,
-  type TlsSource,
-} from '../../tls/index.ts'
-import type { OutgoingRequest } from './carrier.ts'
-import { cleartextWarning } from './cleartext.ts'
-import { HttpCall } from './call.ts'
-import { overloaded } from './failures.ts'
-import { Connections, portOf } from './connections.ts'
-import { probeEndpoint } from './probe.ts'
+// A Streamable HTTP endpoint: bytes out, bytes back, nothing parsed. Requests of either era are HTTP already, so all that
+// is left to do is to send them.
+import type { TlsSource } from '../../tls/index.ts'
+import { createHttpEndpoint, type HttpEndpoint, type HttpEndpointContext } from './endpoint.ts'
 import type { HttpEndpointOptions } from '../options.ts'
 import type { AnswerSink, Upstream, UpstreamCall, UpstreamRequest } from '../upstream.ts'
-
-export interface StreamableHttpContext {
-  readonly clock: Clock
-  /** For an https endpoint; several endpoints of a server share one when they have the same options. */
-  readonly tls: ClientTls
-}
 
 /** @throws TlsMaterialError when no `tls` is given and a file of the endpoint's own cannot be used. */
 export function createStreamableHttpUpstream(
   options: HttpEndpointOptions,
-  { clock = systemClock, tls }: Partial<StreamableHttpContext> = {},
+  context: Partial<HttpEndpointContext> = {},
 ): Upstream {
-  const { protocol, origin } = new URL(options.url)
-  if (protocol !== 'https:') return new StreamableHttpUpstream(options, { clock, tls: undefined })
-  const own = (): ClientTls =>
-    createClientTls(options.tls ?? DEFAULT_CLIENT_TLS, { name: origin, clock, log: silentLog })
-  return new StreamableHttpUpstream(options, { clock, tls: tls ?? own() })
+  return new StreamableHttpUpstream(createHttpEndpoint(options, context))
 }
 
-class StreamableHttpUpstream implements Upstream {
-  readonly #options: HttpEndpointOptions
-  readonly #url: URL
-  readonly #clock: Clock
-  readonly #tls: ClientTls | undefined
-  readonly #connections: Connections
-  #unfollow: (() => void) | undefined
-  readonly #open = new LiveSet<HttpCall>()
-  #callCount = 0
-  #streamCount = 0
+export class StreamableHttpUpstream implements Upstream {
+  readonly #endpoint: HttpEndpoint
 
-  constructor(
-    options: HttpEndpointOptions,
-    { clock, tls }: { readonly clock: Clock; readonly tls: ClientTls | undefined },
-  ) {
-    this.#options = options
-    this.#url = new URL(options.url)
-    this.#clock = clock
-    this.#tls = tls
-    this.#connections = new Connections(options, { origin: this.#url.origin, tls, clock })
+  constructor(endpoint: HttpEndpoint) {
+    this.#endpoint = endpoint
   }
 
   get tls(): TlsSource | undefined {
-    return this.#tls
+    return this.#endpoint.tls
   }
 
   get warnings(): readonly string[] {
-    return this.#tls?.warnings ?? cleartextWarning(this.#url)
+    return this.#endpoint.warnings
   }
 
   async start(): Promise<void> {
-    this.#unfollow = this.#tls?.onChange(() => this.#connections.replace())
+    await this.#endpoint.start()
   }
 
-  /** Calls under way are the drain's business; by now they are over or to be cut. */
   async stop(): Promise<void> {
-    this.#unfollow?.()
-    for (const call of this.#open.snapshot()) call.cut()
-    await this.#connections.destroy()
+    await this.#endpoint.stop()
   }
 
   send(request: UpstreamRequest, sink: AnswerSink): UpstreamCall {
-    const call = new HttpCall(sink, (gone) => this.#forget(gone, request.longLived))
-    const refusal = this.#admit(request.longLived)
-    this.#open.add(call)
-    if (refusal !== undefined) {
-      queueMicrotask(() => call.fail(refusal))
-      return call
-    }
-    const pool = request.longLived ? this.#connections.streams : this.#connections.calls
-    try {
-      call.attach(pool.dispatch(this.#outgoing(request), call))
-    } catch (cause) {
-      // What cannot be written, such as a header value with a line break: nothing has left.
-      const error = new GatewayError('GW_INTERNAL', 'the request cannot be written', { cause })
-      queueMicrotask(() => call.fail(error))
-    }
-    return call
+    const { method, query, headers, body, longLived } = request
+    const path = this.#endpoint.target(query)
+    return this.#endpoint.send({ method, path, headers, body }, longLived, sink)
   }
 
   async probe(timeoutMs: number): Promise<void> {
-    const host = this.#url.hostname.replace(/^\[|\]$/g, '')
-    await probeEndpoint({
-      address: { host, port: portOf(this.#url) },
-      tls: this.#tls,
-      http2: this.#options.http2 === true,
-      timeoutMs,
-      clock: this.#clock,
-    })
+    await this.#endpoint.probe(timeoutMs)
   }
-
-  #admit(longLived: boolean): GatewayError | undefined {
-    const { maxConnections, maxPending, maxStreams } = this.#options
-    if (longLived) {
-      if (this.#streamCount++ < maxStreams) return undefined
-      return overloaded(`${maxStreams} event streams are open (max_streams)`)
-    }
-    if (this.#callCount++ < maxConnections + maxPending) return undefined
-    return overloaded(`${maxConnections} calls are under way and ${maxPending} wait`)
-  }
-
-  #forget(call: HttpCall, longLived: boolean): void {
-    this.#open.delete(call)
-    if (longLived) this.#streamCount--
-    else this.#callCount--
-  }
-
-  #outgoing({ method, query, headers, body }: UpstreamRequest): OutgoingRequest {
-    const { pathname, search } = this.#url
-    return { method, path: pathname + joinQuery(search, query), headers, body }
-  }
-}
-
-/** The endpoint's own query comes first, the client's after it. */
-function joinQuery(own: string, client: string): string {
-  if (own === '') return client
-  return client === '' ? own : `${own}&${client.slice(1)}`
 }

@@ -20,6 +20,14 @@ export function startFailure(options: StdioEndpointOptions, cause: Error): Gatew
   )
 }
 
+/** The error for calls that were under way when their child had lived its time. */
+export function tooOld({ maxLifetimeMs }: StdioEndpointOptions): GatewayError {
+  return new GatewayError(
+    'GW_CHILD_FAILED',
+    `the stdio server was replaced after ${maxLifetimeMs} ms (max_lifetime) with the call under way`,
+  )
+}
+
 function subject({ command }: StdioEndpointOptions): string {
   return `the stdio server "${basename(command)}"`
 }

@@ -4,7 +4,7 @@ import { GatewayError, type Timer } from '../../core/index.ts'
 import type { StdioEndpointOptions } from '../options.ts'
 import { BackOff } from './back-off.ts'
 import { startFailure } from './child-end.ts'
-import { draining } from './refusals.ts'
+import { draining } from '../session/refusals.ts'
 import {
   ServerChild,
   type ChildListener,

@@ -4,11 +4,13 @@ import { GatewayError, type Clock } from '../../core/index.ts'
 import type { ChildEnd } from '../child-process.ts'
 import type { StdioEndpointOptions } from '../options.ts'
 import type { UpstreamRequest } from '../upstream.ts'
-import type { AnswerStream } from './answer-stream.ts'
+import type { AnswerStream } from '../session/answer-stream.ts'
 import { endFailure } from './child-end.ts'
 import type { Children } from './children.ts'
-import { legacyOnly, type EraVerdict } from './era.ts'
-import { busy, draining } from './refusals.ts'
+import { legacyOnly } from '../wrong-era.ts'
+import type { EraVerdict } from './era.ts'
+import { MODERN_VERSIONS } from '../../wire/index.ts'
+import { busy, draining } from '../session/refusals.ts'
 import { SharedChild, type DiscoverOutcome } from './shared-child.ts'
 
 /** Callers that may wait for the shared child to be started. */
@@ -64,6 +66,10 @@ export class ModernLane {
 
   /** Calls back once it is known whether the command speaks the modern era, starting it for that if need be. */
   whenKnown(onKnown: (outcome: ModernOutcome) => void): void {
+    if (this.#context.options.protocol === 'legacy') {
+      onKnown({ child: undefined })
+      return
+    }
     this.#forgetOldRefusal()
     const state = this.#state
     switch (state.kind) {
@@ -116,9 +122,14 @@ export class ModernLane {
       onDiscovered: (outcome) => this.#onDiscovered(child, outcome),
       onEnd: (end, asked) => this.#onEnd(child, end, asked),
     })
-    const refusal = child.start(children)
+    const isPinned = options.protocol === 'modern'
+    const refusal = child.start(children, { asks: !isPinned })
     if (refusal !== undefined) onKnown(refusal)
-    else this.#state = { kind: 'starting', child, waiting: [onKnown] }
+    else if (isPinned) {
+      const known = { child, versions: MODERN_VERSIONS }
+      this.#state = { kind: 'up', ...known }
+      onKnown(known)
+    } else this.#state = { kind: 'starting', child, waiting: [onKnown] }
   }
 
   #onDiscovered(child: SharedChild, outcome: DiscoverOutcome): void {
@@ -151,7 +162,7 @@ export class ModernLane {
 
   #onEnd(child: SharedChild, end: ChildEnd, asked: boolean): void {
     const { children, options, onReplaced } = this.#context
-    if (!asked) children.noteFailure(endFailure(options, end))
+    if (!asked && end.kind === 'exited') children.noteFailure(endFailure(options, end))
     if (this.#state.kind !== 'up' || this.#state.child !== child) return
     this.#state = IDLE
     onReplaced()

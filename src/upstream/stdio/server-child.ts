@@ -3,24 +3,15 @@ import type { Clock } from '../../core/index.ts'
 import type { Log, Metrics } from '../../observability/index.ts'
 import { Child, childEnvironment, type ChildEnd, type WriteOutcome } from '../child-process.ts'
 import type { StdioEndpointOptions } from '../options.ts'
-import { readChildMessages, type ChildMessage } from './child-message.ts'
+import type { Link, Posting, StopReason } from '../session/link.ts'
+import { readServerMessages, type ServerMessage } from '../session/server-message.ts'
 import { StderrLog } from './stderr-log.ts'
 
 /** What a child is for: one legacy session, or all modern callers. */
 export type ChildRole = 'session' | 'shared'
 
-/** Why a child was told to end. */
-export type StopReason =
-  | 'abandoned'
-  | 'deleted'
-  | 'idle'
-  | 'lifetime'
-  | 'refused'
-  | 'wrong-era'
-  | 'shutdown'
-
 export interface ChildListener {
-  onMessage(message: ChildMessage): void
+  onMessage(message: ServerMessage): void
   /** Called once. `asked`: the end was the gateway's wish. */
   onEnd(end: ChildEnd, asked: boolean): void
 }
@@ -44,7 +35,7 @@ interface ServerChildOptions {
   readonly onGone: () => void
 }
 
-export class ServerChild {
+export class ServerChild implements Link {
   readonly startedAtMs: number
   readonly #setup: ServerChildOptions
   #log: Log
@@ -86,9 +77,11 @@ export class ServerChild {
     void child.gone.then(onGone)
   }
 
-  /** Sends one message; `line` has no line break. */
-  send(line: Buffer): WriteOutcome {
-    return this.#child?.write(line) ?? 'closed'
+  /** What is in the pipe is taken: a child has no way to refuse a message. */
+  send(line: Buffer, posting?: Posting): WriteOutcome {
+    const outcome = this.#child?.write(line) ?? 'closed'
+    if (outcome === 'written') posting?.onTaken()
+    return outcome
   }
 
   async stop(reason: StopReason): Promise<void> {
@@ -102,7 +95,7 @@ export class ServerChild {
   }
 
   #onLine(line: Buffer): void {
-    const messages = readChildMessages(line)
+    const messages = readServerMessages(line)
     if (messages === undefined) {
       this.#onNoise(line.length)
       return

@@ -9,8 +9,8 @@ import {
   singleLine,
 } from '../../wire/index.ts'
 import type { UpstreamRequest } from '../upstream.ts'
-import type { AnswerStream } from './answer-stream.ts'
-import { errorCodeOf, metaOf, paramsOf } from './child-message.ts'
+import type { AnswerStream } from '../session/answer-stream.ts'
+import { errorCodeOf, metaOf, paramsOf } from '../session/server-message.ts'
 
 const ID: readonly string[] = ['id']
 const REQUEST_TOKEN: readonly string[] = ['params', '_meta', 'progressToken']

@@ -5,19 +5,20 @@ import { META, singleLine } from '../../wire/index.ts'
 import type { ChildEnd, WriteOutcome } from '../child-process.ts'
 import type { StdioEndpointOptions } from '../options.ts'
 import type { UpstreamRequest } from '../upstream.ts'
-import type { AnswerStream } from './answer-stream.ts'
-import { endFailure } from './child-end.ts'
+import type { AnswerStream } from '../session/answer-stream.ts'
+import { endFailure, tooOld } from './child-end.ts'
 import {
   cancellation,
   metaOf,
   paramsOf,
   unreachableClient,
-  type ChildMessage,
-} from './child-message.ts'
+  type ServerMessage,
+} from '../session/server-message.ts'
 import type { Children } from './children.ts'
 import { DISCOVER_TIMEOUT_MS, discoverRequest, readVerdict, type EraVerdict } from './era.ts'
-import { busy, draining, timedOut, tooLong, tooOld } from './refusals.ts'
-import type { ChildListener, ServerChild, StopReason } from './server-child.ts'
+import type { StopReason } from '../session/link.ts'
+import { busy, draining, timedOut, tooLong } from '../session/refusals.ts'
+import type { ChildListener, ServerChild } from './server-child.ts'
 import {
   outboundLine,
   restoredChange,
@@ -66,11 +67,13 @@ export class SharedChild implements ChildListener {
     return this.#child?.startedAtMs ?? 0
   }
 
-  /** Starts the process and asks it for its era. */
-  start(children: Children): GatewayError | undefined {
+  /** Starts the process, and asks it for its era unless that is known. */
+  start(children: Children, { asks }: { readonly asks: boolean }): GatewayError | undefined {
     const child = children.start('shared', this)
     if (child instanceof GatewayError) return child
     this.#child = child
+    this.#isDiscovered = !asks
+    if (!asks) return undefined
     child.send(discoverRequest(DISCOVER_ID))
     const { clock, options } = this.#context
     const timeoutMs = Math.min(DISCOVER_TIMEOUT_MS, options.responseTimeoutMs)
@@ -115,7 +118,7 @@ export class SharedChild implements ChildListener {
     void this.#child?.stop(reason)
   }
 
-  onMessage(message: ChildMessage): void {
+  onMessage(message: ServerMessage): void {
     if (message.kind === 'response') this.#onResponse(message)
     else if (message.kind === 'notification') this.#onNotification(message)
     // The modern era has no requests from servers (MCP 2026-07-28 stdio §Receiving messages): nobody could answer it.
@@ -128,7 +131,7 @@ export class SharedChild implements ChildListener {
     for (const call of this.#calls.values()) {
       call.timer?.cancel()
       call.answer.onAbandoned = undefined
-      call.answer.fail(failure, true)
+      call.answer.fail(failure, end.kind === 'exited')
     }
     this.#calls.clear()
     if (this.#isDiscovered) this.#context.onEnd(end, asked)
@@ -195,7 +198,7 @@ export class SharedChild implements ChildListener {
     if (this.#retiring !== undefined && this.#calls.size === 0) this.stop(this.#retiring)
   }
 
-  #onResponse({ message, line }: ChildMessage): void {
+  #onResponse({ message, line }: ServerMessage): void {
     const { id } = message
     if (id === DISCOVER_ID) {
       this.#settle({ kind: 'answered', versions: readVerdict(message) })
@@ -208,7 +211,7 @@ export class SharedChild implements ChildListener {
     call.answer.finish(restoredResponse(call, line), statusOf(message))
   }
 
-  #onNotification({ message, line }: ChildMessage): void {
+  #onNotification({ message, line }: ServerMessage): void {
     const params = paramsOf(message)
     const subscription = metaOf(params)[META.subscriptionId]
     if (subscription !== undefined) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MAX_HELD_BYTES, QUIET_MS } from '../../../src/upstream/stdio/answer-stream.ts'
+import { MAX_HELD_BYTES, QUIET_MS } from '../../../src/upstream/session/answer-stream.ts'
 import { MAX_LINES_PER_WINDOW } from '../../../src/upstream/stdio/stderr-log.ts'
 import { manualClock } from '../../support/manual-clock.ts'
 import {
@@ -150,7 +150,7 @@ describe('a call without an answer', () => {
       clock.advance(900)
       expect([call.events.length, call.isOver]).toEqual([1, false])
       clock.advance(100)
-      expect(call.error?.code).toBe('GW_UPSTREAM_TIMEOUT')
+      expect([call.failure, call.isOver]).toEqual(['GW_UPSTREAM_TIMEOUT', true])
     },
   )
 

@@ -93,6 +93,7 @@ export interface Said {
     readonly progressToken: unknown
     readonly requestId: unknown
   }
+  readonly error?: { readonly code: number; readonly data: { readonly code: string } }
   readonly result: {
     readonly env: unknown
     readonly name: string
@@ -168,10 +169,20 @@ export class Recorder implements AnswerSink {
     return this.rawEvents.map((data) => JSON.parse(data) as Said)
   }
 
+  /** Event ids so far, in order. */
+  get eventIds(): string[] {
+    return [...this.text.matchAll(/^id: (.*)$/gm)].map((match) => match[1] as string)
+  }
+
   get rawEvents(): string[] {
     return [...this.text.matchAll(/^event: message\ndata: (.*)\n\n/gm)].map(
       (match) => match[1] as string,
     )
+  }
+
+  /** Why it failed: told to the sink, or as the answer itself on a stream that can be resumed. */
+  get failure(): string | undefined {
+    return this.error?.code ?? this.events.at(-1)?.error?.data.code
   }
 
   /** The only answer: the body, or the last event. */
@@ -188,10 +199,11 @@ export interface Outgoing {
   /** A message, or its exact bytes. */
   readonly body?: object | string
   readonly accept?: string
+  readonly lastEventId?: string | undefined
 }
 
 export function send(upstream: Upstream, outgoing: Outgoing): Recorder {
-  const { method = 'POST', era = 'legacy', session, body, accept } = outgoing
+  const { method = 'POST', era = 'legacy', session, body, accept, lastEventId } = outgoing
   const bytes =
     body === undefined
       ? undefined
@@ -201,7 +213,11 @@ export function send(upstream: Upstream, outgoing: Outgoing): Recorder {
     {
       method,
       query: '',
-      headers: ['accept', accept ?? 'application/json, text/event-stream'],
+      headers: [
+        'accept',
+        accept ?? 'application/json, text/event-stream',
+        ...(lastEventId === undefined ? [] : ['Last-Event-ID', lastEventId]),
+      ],
       body: bytes,
       inbound:
         bytes === undefined

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Upstream } from '../../../src/upstream/upstream.ts'
-import { CANCEL_GRACE_MS } from '../../../src/upstream/stdio/legacy-session.ts'
-import { MAX_UNDELIVERED } from '../../../src/upstream/stdio/undelivered.ts'
+import { CANCEL_GRACE_MS } from '../../../src/upstream/session/unanswered.ts'
+import { MAX_UNDELIVERED } from '../../../src/upstream/session/undelivered.ts'
 import { manualClock } from '../../support/manual-clock.ts'
 import {
   initialize,
@@ -273,7 +273,7 @@ describe('a cancellation that the client posts', () => {
     clock.advance(CANCEL_GRACE_MS - 1)
     expect(call.isOver).toBe(false)
     clock.advance(1)
-    expect(call).toMatchObject({ isEnded: true, status: 200, text: '' })
+    expect(call).toMatchObject({ isEnded: true, status: 200, events: [] })
     expect((await legacy(upstream, session, [1, 'test/echo']).over).json.id).toBe(1)
   })
 
@@ -302,7 +302,7 @@ describe('a request of the server', () => {
     clock.advance(999)
     expect(call.isOver).toBe(false)
     clock.advance(1)
-    expect(call.error?.code).toBe('GW_UPSTREAM_TIMEOUT')
+    expect([call.failure, call.isOver]).toEqual(['GW_UPSTREAM_TIMEOUT', true])
   })
 })
 

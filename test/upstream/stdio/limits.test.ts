@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { MAX_STDIN_QUEUE_BYTES } from '../../../src/upstream/child-process.ts'
-import { MAX_QUESTIONS } from '../../../src/upstream/stdio/legacy-delivery.ts'
-import { MAX_SESSION_CALLS } from '../../../src/upstream/stdio/legacy-session.ts'
+import { MAX_QUESTIONS } from '../../../src/upstream/session/delivery.ts'
+import { MAX_SESSION_CALLS } from '../../../src/upstream/session/session.ts'
 import { MAX_WAITING } from '../../../src/upstream/stdio/modern-lane.ts'
 import { MAX_SHARED_CALLS } from '../../../src/upstream/stdio/shared-child.ts'
-import { MAX_UNDELIVERED_BYTES, Undelivered } from '../../../src/upstream/stdio/undelivered.ts'
+import { MAX_UNDELIVERED_BYTES, Undelivered } from '../../../src/upstream/session/undelivered.ts'
 import { initialize, legacy, modern, startEndpoint, type Recorder } from './harness.ts'
 
 const overloaded = { error: { code: 'GW_UPSTREAM_OVERLOADED' }, sent: false }

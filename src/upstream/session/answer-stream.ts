@@ -6,7 +6,7 @@ import type { AnswerSink, UpstreamCall } from '../upstream.ts'
 
 /**
  * Bytes of events held for a client that is behind, besides the one event that is always held. Beyond it the answer
- * is cut: children are never paused for one client, since others read from the same pipe.
+ * is cut: a link is never paused for one answer, since others come on it too.
  */
 export const MAX_HELD_BYTES = 4 * 1_048_576
 /** What a held event costs besides its bytes, so that many small ones are bounded as well. */
@@ -22,7 +22,7 @@ const STREAM_HEADERS: RawHeaders = [
   'x-accel-buffering',
   'no',
 ]
-const EVENT_START = Buffer.from('event: message\ndata: ')
+const EVENT_START = 'event: message\ndata: '
 const EVENT_END = Buffer.from('\n\n')
 
 type State = 'waiting' | 'streaming' | 'ending' | 'over'
@@ -41,6 +41,8 @@ export class AnswerStream implements UpstreamCall {
 
   /** The session that the head announces, in the answer to `initialize`. */
   sessionId: string | undefined
+  /** Called when the head of an event stream was sent, before anything else of it. */
+  onOpen: (() => void) | undefined
   /** Called once when nobody wants the rest: the client is gone or was cut off. */
   onAbandoned: (() => void) | undefined
 
@@ -61,10 +63,10 @@ export class AnswerStream implements UpstreamCall {
   }
 
   /** Begins the wait for an answer: if it lasts, the client sees a stream begin. */
-  expectMessage(): void {
-    this.#quiet = this.#clock.after(QUIET_MS, () => {
+  expectMessage(quietMs = QUIET_MS): void {
+    this.#quiet = this.#clock.after(quietMs, () => {
       this.openStream()
-      this.#emit(KEEP_ALIVE_COMMENT)
+      this.comment(KEEP_ALIVE_COMMENT)
     })
   }
 
@@ -73,13 +75,25 @@ export class AnswerStream implements UpstreamCall {
     this.#quiet?.cancel()
     this.#state = 'streaming'
     this.#sink.onHead(200, [...STREAM_HEADERS, ...this.#sessionHeader()])
+    this.onOpen?.()
   }
 
-  /** A message that is not the last. */
-  message(line: Buffer): void {
+  /** An event with an id and nothing else: the client can come back with it (MCP 2025-11-25 transports §Sending messages). */
+  prime(id: string, retryMs: number): void {
+    this.#emit(Buffer.from(`id: ${id}\nretry: ${retryMs}\ndata: \n\n`))
+  }
+
+  /** A line that readers of the stream's messages do not see. */
+  comment(line: Uint8Array): void {
+    this.#emit(line)
+  }
+
+  /** A message that is not the last. `id`: of its event. */
+  message(line: Buffer, id?: string): void {
     if (this.isOver) return
     this.openStream()
-    this.#emit(Buffer.concat([EVENT_START, line, EVENT_END]))
+    const start = id === undefined ? EVENT_START : `id: ${id}\n${EVENT_START}`
+    this.#emit(Buffer.concat([Buffer.from(start), line, EVENT_END]))
   }
 
   /** The last message; `status` counts only if it is the first as well. */

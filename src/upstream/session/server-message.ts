@@ -1,4 +1,5 @@
-// One line of a child's stdout as JSON-RPC messages. The bytes are kept: they are what the client gets.
+// One message text of a server, such as a line of a child's stdout, as JSON-RPC messages. The bytes are kept: they are
+// what the client gets.
 import { isUtf8 } from 'node:buffer'
 import {
   isObject,
@@ -11,9 +12,9 @@ import {
   singleLine,
 } from '../../wire/index.ts'
 
-export interface ChildMessage {
+export interface ServerMessage {
   readonly kind: MessageKind
-  /** The message as the child wrote it, without line breaks of any kind. */
+  /** The message as the server wrote it, without line breaks of any kind. */
   readonly line: Buffer
   readonly message: JsonObject
 }
@@ -22,7 +23,7 @@ export interface ChildMessage {
  * The messages of a line: one, or the items of a batch (MCP 2025-03-26 basic §Batching), or none for a blank line.
  * Undefined when it is noise: not UTF-8, not JSON, not JSON-RPC.
  */
-export function readChildMessages(line: Buffer): readonly ChildMessage[] | undefined {
+export function readServerMessages(line: Buffer): readonly ServerMessage[] | undefined {
   if (!isUtf8(line)) return undefined
   const text = line.toString('utf8')
   if (text.trim() === '') return []
@@ -35,10 +36,10 @@ export function readChildMessages(line: Buffer): readonly ChildMessage[] | undef
   }
   const items = jsonItems(bytes)
   const messages = value.map((item, at) => asMessage(item, items[at] as Buffer))
-  return messages.includes(undefined) ? undefined : (messages as ChildMessage[])
+  return messages.includes(undefined) ? undefined : (messages as ServerMessage[])
 }
 
-function asMessage(value: unknown, line: Buffer): ChildMessage | undefined {
+function asMessage(value: unknown, line: Buffer): ServerMessage | undefined {
   if (!isObject(value)) return undefined
   const kind = messageKind(value)
   return kind === undefined ? undefined : { kind, line, message: value }
@@ -88,7 +89,7 @@ export function cancellation(requestId: RpcId, reason: string): Buffer {
   return Buffer.from(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params }))
 }
 
-/** Tells a child that its request reaches nobody, so that it does not wait for ever. */
+/** Tells a server that its request reaches nobody, so that it does not wait for ever. */
 export function unreachableClient(id: unknown): Buffer {
   const error = { code: -32_603, message: 'the client cannot be reached' }
   return Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error }))

@@ -1,12 +1,12 @@
 // The calls under way in one legacy session, found by request id, by progress token and by who still reads.
 import type { Timer } from '../../core/index.ts'
 import type { JsonObject, RpcId } from '../../wire/index.ts'
-import type { AnswerStream } from './answer-stream.ts'
-import { idKey, idKeyOf, metaOf, paramsOf } from './child-message.ts'
+import { idKey, idKeyOf, metaOf, paramsOf } from './server-message.ts'
+import type { SessionStream } from './session-stream.ts'
 
-export interface LegacyCall {
-  /** Undefined once the client left: the call runs on, its answer has nowhere to go. */
-  answer: AnswerStream | undefined
+export interface SessionCall {
+  /** Where its answer goes. A client that leaves ends no call (MCP 2025-11-25 transports §Sending messages). */
+  readonly stream: SessionStream
   /** Requests without an answer yet; several only in a batch. */
   readonly open: Map<string, RpcId>
   readonly tokens: readonly string[]
@@ -17,16 +17,15 @@ export interface LegacyCall {
   timer: Timer | undefined
 }
 
-/** A call for the requests of one POST. */
-export function legacyCall(
+/** A call for the requests of one POST, on a stream for their answers. */
+export function sessionCall(
   requests: readonly JsonObject[],
-  answer: AnswerStream,
+  stream: SessionStream,
   isInitialize: boolean,
-): LegacyCall {
-  const ids = requests.map((request) => request['id'] as RpcId)
+): SessionCall {
   return {
-    answer,
-    open: new Map(ids.map((id) => [idKey(id), id])),
+    stream,
+    open: new Map(stream.requests.map((id) => [idKey(id), id])),
     tokens: requests
       .map((request) => idKeyOf(metaOf(paramsOf(request))['progressToken']))
       .filter((token) => token !== undefined),
@@ -36,36 +35,36 @@ export function legacyCall(
   }
 }
 
-export class LegacyCalls {
-  readonly #all = new Set<LegacyCall>()
-  readonly #byId = new Map<string, LegacyCall>()
-  readonly #byToken = new Map<string, LegacyCall>()
+export class SessionCalls {
+  readonly #all = new Set<SessionCall>()
+  readonly #byId = new Map<string, SessionCall>()
+  readonly #byToken = new Map<string, SessionCall>()
 
   get size(): number {
     return this.#all.size
   }
 
   /** True when one of the call's ids is in use: an answer could not be told apart. */
-  collides(call: LegacyCall): boolean {
+  collides(call: SessionCall): boolean {
     return [...call.open.keys()].some((key) => this.#byId.has(key))
   }
 
-  enter(call: LegacyCall): void {
+  enter(call: SessionCall): void {
     this.#all.add(call)
     for (const key of call.open.keys()) this.#byId.set(key, call)
     for (const token of call.tokens) this.#byToken.set(token, call)
   }
 
-  byId(key: string | undefined): LegacyCall | undefined {
+  byId(key: string | undefined): SessionCall | undefined {
     return key === undefined ? undefined : this.#byId.get(key)
   }
 
-  byToken(key: string | undefined): LegacyCall | undefined {
+  byToken(key: string | undefined): SessionCall | undefined {
     return key === undefined ? undefined : this.#byToken.get(key)
   }
 
   /** Takes one request off its call; true when it was the last one, and the call is over. */
-  settle(call: LegacyCall, key: string): boolean {
+  settle(call: SessionCall, key: string): boolean {
     call.open.delete(key)
     this.#byId.delete(key)
     if (call.open.size > 0) return false
@@ -73,7 +72,7 @@ export class LegacyCalls {
     return true
   }
 
-  leave(call: LegacyCall): void {
+  leave(call: SessionCall): void {
     call.timer?.cancel()
     this.#all.delete(call)
     for (const key of call.open.keys()) this.#byId.delete(key)
@@ -84,11 +83,16 @@ export class LegacyCalls {
   }
 
   /** Calls whose client reads, oldest first. */
-  read(): readonly LegacyCall[] {
-    return [...this.#all].filter(({ answer }) => answer?.isOver === false)
+  read(): readonly SessionCall[] {
+    return [...this.#all].filter(({ stream }) => stream.isRead)
   }
 
-  all(): readonly LegacyCall[] {
+  /** Calls whose client may come back, oldest first. */
+  resumable(): readonly SessionCall[] {
+    return [...this.#all].filter(({ stream }) => stream.isResumable)
+  }
+
+  all(): readonly SessionCall[] {
     return [...this.#all]
   }
 }
