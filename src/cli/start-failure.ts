@@ -40,6 +40,7 @@ export function explainStartFailure(
   const { code = '', path, port, message }: SystemError = error
   // A certificate or key that was good when the configuration was checked; its message names the file and the mend.
   if (code === 'TLS_MATERIAL') return { reason: message, exitCode: exitCodes.denied }
+  if (code === 'AUDIT_FILE') return { reason: `audit.file: ${message}`, exitCode: exitCodes.config }
   if (code === 'SESSION_KEY') return { reason: `state_dir: ${message}`, exitCode: exitCodes.config }
   const isFile = path !== undefined && port === undefined
   const why = (isFile ? FILE_FAILURES : LISTEN_FAILURES)[code]

@@ -2,7 +2,6 @@
 // valid, or become so without what is wrong in them.
 import { z } from 'zod'
 import { serverTlsSchema } from '../tls/index.ts'
-import { type RouteDocument, routeSchema } from '../routing/options.ts'
 import type { Path } from './fault.ts'
 import {
   configSchema,
@@ -15,6 +14,7 @@ import {
   passthroughListenerSchema,
 } from './schema.ts'
 import { memberOf, valueAt } from './schema-walk.ts'
+import { type RouteDocument, routeSchema } from './server-schema.ts'
 
 /** A list item, with its index in the document. */
 interface Indexed<T> {

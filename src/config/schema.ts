@@ -5,8 +5,9 @@ import { list, section, withNotes } from '../core/fields.ts'
 import { gatewayShape } from '../gateway/options-schema.ts'
 import { listenerShape, passthroughShape, socketLimitsShape } from '../listener/options-schema.ts'
 import { messageLimitsShape, sessionsSchema } from '../mcp/options.ts'
-import { logSchema } from '../observability/options.ts'
-import { routeSchema, serverNameField, serverSchema } from '../routing/options.ts'
+import { auditSchema, logSchema } from '../observability/options.ts'
+import { serverNameField } from '../routing/options.ts'
+import { routeSchema, serverSchema } from './server-schema.ts'
 
 export const listenerSchema = section(
   {
@@ -61,12 +62,17 @@ export const configSchema = section(
     })
       .optional()
       .describe(
-        'Which path leads to which server. Needed, with `servers`, unless every listener has `passthrough`.',
+        'Which path leads to which servers. Needed, with `servers`, unless every listener has `passthrough`.',
       ),
     limits: limitsSchema.prefault({}).describe('Budgets of every listener and every message.'),
     sessions: sessionsSchema.prefault({}).describe('Sessions of legacy clients.'),
     admin,
     log: logSchema.prefault({}).describe('What the gateway writes about itself.'),
+    audit: auditSchema
+      .optional()
+      .describe(
+        'What happened to security: starts and stops with every unsafe setting in force, TLS material that was replaced or refused, clients that were refused for their certificate. Without it there is no audit.',
+      ),
     ...wholeShape,
   },
   'a map with listeners, servers and routes',

@@ -14,8 +14,12 @@ import {
   toRedirectOptions,
   toSocketLimits,
 } from '../listener/options-schema.ts'
+import { toLegacyBackOptions } from '../mcp/back/legacy/options.ts'
+import { toCatalogOptions, toToolRuleOptions } from '../mcp/catalog/options.ts'
+import { toChannelLimits, toChannelOptions } from '../mcp/front/channel/options.ts'
+import { toFrontOptions } from '../mcp/front/options.ts'
 import { toMcpLimits, toSessionOptions } from '../mcp/options.ts'
-import { toLogOptions } from '../observability/options.ts'
+import { toAuditOptions, toLogOptions } from '../observability/options.ts'
 import { toRouteOptions, toServerOptions } from '../routing/options.ts'
 import { pickBaseVariables } from '../upstream/options.ts'
 import type { Environment } from './expand.ts'
@@ -50,14 +54,28 @@ export function toGatewayOptions(
         ? passthroughListener(toPassthroughOptions(listener, limits))
         : httpListener(listener, { limits, resolvePath }),
     ),
-    servers: Object.entries(document.servers ?? {}).map(([name, server]) =>
-      toServerOptions(name, server, resolvePath),
-    ),
-    routes: document.routes?.map(toRouteOptions) ?? [],
+    servers: Object.entries(document.servers ?? {}).map(([name, server]) => ({
+      ...toServerOptions(name, server, resolvePath),
+      legacy: toLegacyBackOptions(server.legacy),
+      tools: toToolRuleOptions(server),
+    })),
+    routes:
+      document.routes?.map((route) => ({
+        ...toRouteOptions(route),
+        catalog: toCatalogOptions(route),
+        channels: toChannelOptions(route),
+      })) ?? [],
     limits: toMcpLimits(document.limits),
     sessions: toSessionOptions(document.sessions),
+    channelLimits: toChannelLimits(document.limits.channels),
+    fronts: toFrontOptions({
+      sessions: document.sessions,
+      replay: document.sessions.replay,
+      limits: document.limits,
+    }),
     admin: document.admin && toAdminOptions(document.admin),
     log: toLogOptions(document.log),
+    audit: document.audit && toAuditOptions(document.audit, resolvePath),
     stateDir: resolvePath(document.state_dir),
     childEnv: pickBaseVariables(env),
     drainTimeoutMs: toMs(document.drain_timeout),

@@ -319,6 +319,129 @@ export const errorTable = {
     meaning:
       'A fault in the gateway itself; the log line with the same request id has the cause. Please report it.',
   },
+  GW_UPSTREAM_PROTOCOL: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'error',
+    retry: 'never',
+    meaning:
+      'The endpoint answered with something that is not MCP: not JSON-RPC in UTF-8, nested too deep, larger than the gateway takes, or with a content coding that nobody asked for.',
+  },
+  GW_TOO_MANY_SESSIONS: {
+    source: 'gateway',
+    status: 503,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'safe',
+    meaning:
+      'The gateway holds sessions.max_sessions sessions of legacy clients and none of them is idle.',
+  },
+  GW_TOO_MANY_SUBSCRIPTIONS: {
+    source: 'gateway',
+    status: 503,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'safe',
+    meaning:
+      'The caller has limits.max_subscriptions_per_caller subscriptions open, or all callers together limits.max_subscriptions.',
+  },
+  GW_TOO_MANY_CALLS: {
+    source: 'client',
+    status: 429,
+    rpcCode: INVALID_REQUEST,
+    level: 'warn',
+    retry: 'safe',
+    meaning: 'The client has more calls under way in one session than the gateway keeps apart.',
+  },
+  GW_EVENT_NOT_FOUND: {
+    source: 'client',
+    status: 400,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'Last-Event-ID names no event of a stream that can still be resumed: it was never sent in this session, or longer ago than sessions.replay keeps it.',
+  },
+  GW_WEBSOCKET_HANDSHAKE: {
+    source: 'client',
+    status: 400,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'The opening handshake of a WebSocket is malformed, or does not offer the subprotocol mcp (Sec-WebSocket-Protocol).',
+  },
+  GW_WEBSOCKET_VERSION: {
+    source: 'client',
+    status: 426,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning: 'The client asks for another version of the WebSocket protocol than 13 (RFC 6455).',
+  },
+  GW_CHANNEL_NOT_FOUND: {
+    source: 'client',
+    status: 404,
+    rpcCode: INVALID_REQUEST,
+    level: 'info',
+    retry: 'never',
+    meaning:
+      'A message was posted to an HTTP+SSE channel that is over, was opened by somebody else or on another route, or is held by another replica; the client must open its event stream again.',
+  },
+  GW_CHANNEL_FULL: {
+    source: 'gateway',
+    status: 503,
+    rpcCode: INTERNAL,
+    level: 'info',
+    retry: 'safe',
+    meaning:
+      'The client has limits.channels.max_calls requests under way on one HTTP+SSE or WebSocket channel, or more waiting for its initialize than are kept.',
+  },
+  GW_TOO_MANY_CHANNELS: {
+    source: 'gateway',
+    status: 503,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'safe',
+    meaning: 'As many HTTP+SSE and WebSocket channels are open as limits.channels.max_open allows.',
+  },
+  GW_ANSWER_TOO_LARGE: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'A message of the server is longer than limits.channels.max_message_bytes, or the channel holds too many unfinished ones; on HTTP+SSE and WebSocket a message is held until it is whole.',
+  },
+  GW_UPSTREAM_STATUS: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'The endpoint answered with an HTTP error status and no JSON-RPC message that would say why; error.data.status has it. Check that the endpoint’s URL is the one of its MCP server.',
+  },
+  GW_UPSTREAM_INITIALIZE: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'safe',
+    meaning:
+      'The server of the legacy era did not begin a session with the gateway: it refused `initialize`, or chose a protocol version that the gateway does not know. The call was not sent.',
+  },
+  GW_UPSTREAM_SESSION_LOST: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'safe',
+    meaning:
+      'The server of the legacy era does not know the gateway’s session any more, as after a restart, and refused the call (404); by MCP it did not run. The next call begins a new session.',
+  },
 } as const satisfies Record<string, ErrorRow>
 
 /** A code of the table, the stable name to match on. */

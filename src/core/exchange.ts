@@ -52,6 +52,13 @@ export interface Exchange {
   /** Value of Host (HTTP/1.1) or :authority (HTTP/2), never empty. */
   readonly authority: string
   readonly answer: Answer
+  /** There when the client asks to go on with WebSocket. HTTP/1.1 alone has it; the answer is then 101 or a refusal. */
+  readonly webSocket?: WebSocketOffer | undefined
+  /**
+   * True for a message that did not come as a request of its own: the gateway wrote its MCP headers. Those that need a
+   * tool's schema (Mcp-Param-*) are not among them.
+   */
+  readonly isVirtual?: boolean
   /** First value of a header by lower-case name; undefined when absent. Repeated fields are joined by ", ". */
   header(name: string): string | undefined
   /** True when the header came more than once: the value of `header` is then a join of several. */
@@ -86,4 +93,40 @@ export interface Answer {
   onDrain(listener: () => void): void
   /** Called once when the answer is over, whatever the reason. Called at once if it already is. */
   onClose(listener: (end: AnswerEnd) => void): void
+}
+
+/** A request for WebSocket whose opening handshake is in order (RFC 6455 §4.2.1), to be accepted or answered otherwise. */
+export interface WebSocketOffer {
+  /** The subprotocols that the client would speak, its favourite first. */
+  readonly subprotocols: readonly string[]
+  /**
+   * Answers 101. From here on the connection is a WebSocket; `answer` of the exchange is over when the connection is, and
+   * takes nothing. Ending it before a drain deadline is up to whoever accepted.
+   */
+  accept(terms: WebSocketTerms): WebSocketLink
+}
+
+export interface WebSocketTerms {
+  /** One of those offered. */
+  readonly subprotocol: string
+  /** A longer message ends the connection with 1009. */
+  readonly maxMessageBytes: number
+  /** Called with each text message, never before `accept` has returned. A binary one ends the connection with 1003. */
+  readonly onMessage: (text: Buffer) => void
+  /** The client has caught up after a `write` that returned false. */
+  readonly onDrain: () => void
+}
+
+/** Close codes of RFC 6455 §7.4.1 that the gateway gives of its own accord. */
+export type WebSocketCloseCode = 1000 | 1001 | 1008 | 1011
+
+export interface WebSocketLink {
+  /** Hands over a text message. False means: the client is behind, wait for `onDrain` before the next. */
+  write(text: Uint8Array): boolean
+  /** Asks for a sign of life. When nothing has come since the one before, the client is gone and the connection is cut. */
+  ping(): void
+  /** Stops or goes on reading; what comes meanwhile is held back by the connection itself. */
+  setReading(isReading: boolean): void
+  /** Begins the closing handshake once everything sent before is out. */
+  close(code: WebSocketCloseCode, reason: string): void
 }

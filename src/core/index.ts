@@ -15,6 +15,10 @@ export type {
   ListenerIdentity,
   PeerIdentity,
   RawHeaders,
+  WebSocketCloseCode,
+  WebSocketLink,
+  WebSocketOffer,
+  WebSocketTerms,
 } from './exchange.ts'
 export { Deadlines, Wait } from './deadlines.ts'
 export { LiveSet, type LiveMember } from './live-set.ts'

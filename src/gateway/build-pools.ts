@@ -13,7 +13,7 @@ import {
 } from '../tls/index.ts'
 import {
   createStdioUpstream,
-  createStreamableHttpUpstream,
+  createHttpUpstream,
   type EndpointOptions,
   type HttpEndpointOptions,
 } from '../upstream/index.ts'
@@ -76,10 +76,13 @@ function buildMember(endpoint: EndpointOptions, context: MemberContext): PoolMem
   if (endpoint.kind === 'stdio') {
     return { name, upstream: createStdioUpstream(endpoint, { ...context, name }) }
   }
-  const { clock } = context
+  const { clock, log, server } = context
   const isTls = endpoint.url.startsWith('https:')
-  const upstream = createStreamableHttpUpstream(endpoint, {
+  const upstream = createHttpUpstream(endpoint, {
+    name,
+    server,
     clock,
+    log,
     ...(isTls && { tls: context.tlsOf(endpoint) }),
   })
   return { name, upstream }

@@ -10,11 +10,12 @@ import {
   type Listener,
 } from '../listener/index.ts'
 import type { PassthroughTarget } from '../listener/options.ts'
-import { McpEndpoint, SessionSeal } from '../mcp/index.ts'
 import { createLog, createMetrics, type Log, type Metrics } from '../observability/index.ts'
-import { createRouter, EndpointPool, type Router } from '../routing/index.ts'
+import { createRouter, type EndpointPool } from '../routing/index.ts'
 import { createAdminListener } from './admin-listener.ts'
+import { buildMcp, type McpParts } from './build-mcp.ts'
 import { buildPools } from './build-pools.ts'
+import { GatewayAudit, unsafeAsWhole } from './gateway-audit.ts'
 import type { HealthSource, Readiness } from './health.ts'
 import { urlOf } from './listener-url.ts'
 import type { GatewayListenerOptions, GatewayOptions } from './options.ts'
@@ -49,7 +50,7 @@ export interface GatewayDependencies {
  * Starts a gateway. When a part cannot start, those that did are stopped again.
  *
  * @throws Node's error when an address cannot be bound or the state folder not written; an error with code
- * `TLS_MATERIAL` for a certificate or key, `SESSION_KEY` for the kept session key, each with file and mend.
+ * `TLS_MATERIAL` for a certificate or key, `SESSION_KEY` for the kept session key, `AUDIT_FILE`, each with file and mend.
  */
 export async function startGateway(
   options: GatewayOptions,
@@ -76,8 +77,9 @@ class RunningGateway implements Gateway {
   readonly #redirects: { readonly name: string; readonly listener: Listener }[] = []
   readonly #ownConnections = new OwnConnections()
   readonly #tlsWatch: TlsWatch
+  readonly #audit: GatewayAudit
   #admin: Listener | undefined
-  #mcp: McpEndpoint | undefined
+  #mcp: McpParts | undefined
   #readiness: Readiness = 'starting'
   #stopping: Promise<void> | undefined
 
@@ -86,18 +88,17 @@ class RunningGateway implements Gateway {
     this.#log = dependencies.log ?? createLog(options.log)
     this.#metrics = dependencies.metrics ?? createMetrics({ processMetrics: true })
     this.#clock = dependencies.clock ?? systemClock
+    const tools = { log: this.#log, metrics: this.#metrics, clock: this.#clock }
+    this.#audit = new GatewayAudit(options, tools)
     this.#tlsWatch = new TlsWatch({
-      log: this.#log,
-      metrics: this.#metrics,
-      clock: this.#clock,
+      ...tools,
+      audit: this.#audit.events,
       intervalMs: options.tlsReloadIntervalMs,
       listeners: () => this.#listeners,
       pools: () => this.#pools,
     })
     this.#pools = buildPools(options.servers, {
-      log: this.#log,
-      metrics: this.#metrics,
-      clock: this.#clock,
+      ...tools,
       baseEnv: options.childEnv,
       onPeerCertificate: this.#tlsWatch.onPeerCertificate,
     })
@@ -120,28 +121,24 @@ class RunningGateway implements Gateway {
   }
 
   async start(): Promise<void> {
-    const { limits } = this.#options
+    await this.#audit.open()
     const keys = await this.#sessionKeys()
     const reporter = createReporter(this.#log, this.#metrics, this.#options.log)
-    const { eventStreams } = this.#metrics
-    this.#mcp = new McpEndpoint({
-      limits,
-      seal: new SessionSeal(keys),
+    const mcp = buildMcp(this.#options, this.#pools, {
+      log: this.#log,
+      metrics: this.#metrics,
       clock: this.#clock,
-      viaName: `sallyport-${randomBytes(4).toString('hex')}`,
-      onStreamOpen: ({ path }) => eventStreams.inc({ route: path }),
-      onStreamClose: ({ path }) => eventStreams.dec({ route: path }),
-      onOver: (report) => reporter.onCall(report),
+      keys,
+      onCall: (report) => reporter.onCall(report),
     })
+    this.#mcp = mcp
     await Promise.all(this.#pools.map((pool) => pool.start()))
-    const router = this.#router()
-    for (const listener of this.#options.listeners) {
-      await this.#listen(listener, router, this.#mcp, reporter)
-    }
+    await mcp.start()
+    for (const listener of this.#options.listeners) await this.#listen(listener, mcp, reporter)
     await this.#listenAdmin(reporter)
     await this.#tlsWatch.start()
     this.#readiness = 'ready'
-    this.#warnOfUnsafe()
+    this.#tellUnsafe()
   }
 
   /** Where no listener speaks HTTP there are no sessions, and no reason to want a folder that can be written. */
@@ -153,6 +150,7 @@ class RunningGateway implements Gateway {
 
   async reload(): Promise<void> {
     this.#log.info({}, 'reading certificates, keys and authorities anew')
+    await this.#audit.reopen()
     await this.#tlsWatch.reloadNow()
   }
 
@@ -167,29 +165,21 @@ class RunningGateway implements Gateway {
 
   async #stopWithin(deadlineMs: number): Promise<void> {
     this.#readiness = 'draining'
-    if (deadlineMs > 0) this.#log.info({ count: this.#mcp?.inFlight ?? 0 }, 'draining')
+    if (deadlineMs > 0) this.#log.info({ count: this.#mcp?.endpoint.inFlight ?? 0 }, 'draining')
     const redirects = this.#redirects.map(({ listener }) => listener)
     const listenersEnd = Promise.all(
       [...this.#listeners, ...redirects].map((it) => it.stop(deadlineMs)),
     )
-    this.#mcp?.drain()
+    this.#mcp?.endpoint.drain()
+    this.#mcp?.channels.drain()
     await listenersEnd
+    await this.#mcp?.stop(deadlineMs)
     await Promise.all(this.#pools.map((pool) => pool.stop(deadlineMs)))
     await this.#tlsWatch.stop()
     await this.#admin?.stop(0)
+    await this.#audit.stop()
     this.#log.info({}, 'stopped')
     await this.#log.flush()
-  }
-
-  #router(): Router {
-    const byName = new Map(this.#pools.map((pool) => [pool.server, pool]))
-    return createRouter(
-      this.#options.routes.map(({ path, server }) => {
-        const pool = byName.get(server)
-        if (pool === undefined) throw new TypeError(`route ${path}: no server "${server}"`)
-        return { path, pool }
-      }),
-    )
   }
 
   #health(audience: Audience): HealthSource {
@@ -200,25 +190,25 @@ class RunningGateway implements Gateway {
     }
   }
 
-  async #listen(
-    options: GatewayListenerOptions,
-    router: Router,
-    mcp: McpEndpoint,
-    reporter: Reporter,
-  ): Promise<void> {
+  async #listen(options: GatewayListenerOptions, mcp: McpParts, reporter: Reporter): Promise<void> {
     if (options.passthrough !== undefined) {
       await this.#listenPassthrough(options, options.passthrough)
       return
     }
-    const listener: Listener = createListener(options, {
-      log: this.#log.with({ listener: options.name }),
-      metrics: this.#metrics,
-      clock: this.#clock,
-      // What replicas share, if they share anything; sessions of TLS that outlive a restart are not worth a key on disk.
-      ticketSecret: this.#options.sessions.keys[0],
-      onExchange: (exchange) => pipeline(exchange),
-      onRefusal: (error, remote, id) => reporter.onSocketRefusal(error, remote, id),
-    })
+    const webSocket = this.#options.routes.some(({ channels }) => channels.webSocket)
+    const listener: Listener = createListener(
+      { ...options, webSocket },
+      {
+        log: this.#log.with({ listener: options.name }),
+        metrics: this.#metrics,
+        clock: this.#clock,
+        audit: this.#audit.events,
+        // What replicas share, if they share anything; sessions of TLS that outlive a restart are not worth a key on disk.
+        ticketSecret: this.#options.sessions.keys[0],
+        onExchange: (exchange) => pipeline(exchange),
+        onRefusal: (error, remote, id) => reporter.onSocketRefusal(error, remote, id),
+      },
+    )
     this.#listeners.push(listener)
     await listener.start()
     const hostOrigin = new HostOriginCheck({
@@ -230,8 +220,9 @@ class RunningGateway implements Gateway {
     const pipeline = createPipeline({
       hostOrigin,
       health: this.#health('public'),
-      router,
-      mcp,
+      router: createRouter(mcp.routes),
+      mcp: mcp.endpoint,
+      channels: mcp.channels,
       onRefusal: (exchange, error) => reporter.onRefusal(exchange, error),
     })
     this.#log.info({ address: urlOf(listener, options) }, 'listening')
@@ -284,10 +275,10 @@ class RunningGateway implements Gateway {
     this.#log.info({ address: urlOf(this.#admin) }, 'admin listening')
   }
 
-  #warnOfUnsafe(): void {
-    const { insecureAllowPublic, listeners } = this.#options
-    const isOpen = listeners.some(({ tls }) => tls?.clientAuth !== 'verify')
-    if (!insecureAllowPublic || !isOpen) return
-    this.#log.warn({}, 'insecure_allow_public: callers from other machines are not authenticated')
+  #tellUnsafe(): void {
+    const ofAll = unsafeAsWhole(this.#options)
+    for (const { problem } of ofAll) this.#log.warn({}, problem)
+    const addresses = this.addresses.map(({ url }) => url)
+    this.#audit.started(addresses, [...ofAll, ...this.#tlsWatch.unsafe])
   }
 }

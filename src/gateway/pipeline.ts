@@ -1,15 +1,16 @@
 // Read this first: the steps of a request, in order. A step either answers the exchange or hands it on.
 import { GatewayError, type Exchange } from '../core/index.ts'
 import type { HostOriginCheck } from '../admission/index.ts'
-import { answerError, type McpEndpoint } from '../mcp/index.ts'
+import { answerError, type Channels, type McpEndpoint, type McpRoute } from '../mcp/index.ts'
 import type { Router } from '../routing/index.ts'
 import { answerHealth, HEALTH_PATHS, type HealthSource } from './health.ts'
 
 export interface PipelineParts {
   readonly hostOrigin: HostOriginCheck
   readonly health: HealthSource
-  readonly router: Router
+  readonly router: Router<McpRoute>
   readonly mcp: McpEndpoint
+  readonly channels: Pick<Channels<McpRoute>, 'take'>
   /** Told of every exchange that no route took, once it is answered. */
   readonly onRefusal: (exchange: Exchange, error: GatewayError) => void
 }
@@ -43,12 +44,13 @@ export function createPipeline(parts: PipelineParts): (exchange: Exchange) => vo
       return
     }
 
-    // 3 The message, 4 the endpoint, 5 its transport: the MCP endpoint drives them, for the answer comes back to it.
+    // 3 The message, 4 the endpoint, 5 its transport: the MCP endpoint drives them, for the answer comes back to it. What
+    // opens or belongs to a channel comes there as one exchange per message.
     const route = parts.router.find(exchange.path)
     if (route === undefined) {
       refuse(exchange, new GatewayError('GW_NO_ROUTE', 'no route has this path'))
       return
     }
-    parts.mcp.handle(exchange, route)
+    if (!parts.channels.take(exchange, route)) parts.mcp.handle(exchange, route)
   }
 }

@@ -34,7 +34,7 @@ export function createReporter(log: Log, metrics: Metrics, options: LogOptions):
       const { status } = exchange.answer
       metrics.exchanges.inc(route.path, status)
       metrics.exchangeSeconds.observe(route.path, durationMs / MS_PER_SECOND)
-      metrics.upstreamCalls.inc(route.pool.server, outcome)
+      metrics.upstreamCalls.inc(route.servers, outcome)
       if (error !== undefined) metrics.refusals.inc({ code: error.code })
       if (!hasAccessLog && error === undefined) return
       const fields = { ...describe(exchange), ...describeCall(report) }
@@ -75,7 +75,7 @@ function describe(exchange: Exchange): LogFields {
 function describeCall({ route, inbound, durationMs }: CallReport): LogFields {
   return {
     route: route.path,
-    server: route.pool.server,
+    server: route.servers,
     durationMs: Math.round(durationMs * MS_PER_SECOND) / MS_PER_SECOND,
     ...(inbound !== undefined && { era: inbound.era }),
     ...(inbound?.method !== undefined && { rpcMethod: inbound.method.slice(0, MAX_METHOD_CHARS) }),

@@ -3,7 +3,7 @@
 import { basename } from 'node:path'
 import type { Clock, Part } from '../core/index.ts'
 import type { Listener } from '../listener/index.ts'
-import type { Log, Metrics } from '../observability/index.ts'
+import type { Audit, Log, Metrics } from '../observability/index.ts'
 import type { EndpointPool } from '../routing/index.ts'
 import {
   ExpiryWatch,
@@ -14,6 +14,7 @@ import {
   type ServerTls,
   type TlsSource,
 } from '../tls/index.ts'
+import type { UnsafeSetting } from './gateway-audit.ts'
 
 /** Shown of each kind at most; the metrics and the log have all. */
 const MAX_SHOWN = 20
@@ -31,6 +32,7 @@ export interface TlsWatchContext {
   readonly log: Log
   readonly metrics: Metrics
   readonly clock: Clock
+  readonly audit: Audit
   readonly intervalMs: number
   /** Complete once they are started. */
   readonly listeners: () => readonly Pick<Listener, 'tls'>[]
@@ -51,7 +53,12 @@ export class TlsWatch implements Part {
     await this.#expiry.start()
     this.#reload = new TlsReload(this.#sources, {
       ...this.#context,
-      onReloaded: () => this.#expiry.check(),
+      onReloaded: (source) => {
+        this.#expiry.check()
+        this.#context.audit.record('tls_material_replaced', describeMaterial(source))
+      },
+      onRefused: ({ source, files, message: problem }) =>
+        this.#context.audit.record('tls_material_refused', { source, files, problem }),
     })
     await this.#reload.start()
   }
@@ -76,7 +83,7 @@ export class TlsWatch implements Part {
     return [
       ...problems.slice(0, MAX_SHOWN).map((it) => describeProblem(it, audience)),
       ...this.#expiry.warnings.slice(0, MAX_SHOWN).map((it) => describeExpiry(it, audience)),
-      ...describeUnsafe(this.#unsafe, audience),
+      ...describeUnsafe(this.unsafe, audience),
     ]
   }
 
@@ -89,20 +96,25 @@ export class TlsWatch implements Part {
     return this.#context.listeners().flatMap(({ tls }) => tls ?? [])
   }
 
-  get #unsafe(): readonly UnsafeOption[] {
-    const ofPools = this.#context.pools().map(({ server, warnings }) => {
-      return { name: `server ${server}`, warnings }
-    })
-    return [...this.#ofListeners, ...ofPools].flatMap(({ name: source, warnings }) =>
-      warnings.map((sentence) => ({ source, sentence })),
+  /** What listeners and servers warn of at every start. Each sentence begins with the option: `insecure_skip_verify: …`. */
+  get unsafe(): readonly UnsafeSetting[] {
+    const ofListeners = this.#ofListeners.flatMap(({ name: source, warnings }) =>
+      warnings.map((problem) => ({ source, option: optionOf(problem), problem })),
     )
+    const ofPools = this.#context.pools().flatMap(({ server, warnings }) =>
+      warnings.map((problem) => {
+        return { source: `server ${server}`, server, option: optionOf(problem), problem }
+      }),
+    )
+    return [...ofListeners, ...ofPools]
   }
 }
 
-/** A sentence that begins with the option: `insecure_skip_verify: …`. */
-interface UnsafeOption {
-  readonly source: string
-  readonly sentence: string
+function describeMaterial({ name: source, files, expiring }: TlsSource) {
+  const material = expiring.slice(0, MAX_SHOWN).map(({ role, where, subject, notAfterMs }) => {
+    return { role, where, subject, notAfter: new Date(notAfterMs).toISOString() }
+  })
+  return { source, files, material }
 }
 
 function describeProblem(
@@ -129,17 +141,17 @@ function describeExpiry(
 
 /** Which server can be impersonated is nothing to tell those who might: they get a number. */
 function describeUnsafe(
-  unsafe: readonly UnsafeOption[],
+  unsafe: readonly UnsafeSetting[],
   audience: Audience,
 ): readonly ReadinessWarning[] {
   const code = 'unsafe_option'
   if (audience === 'admin') {
-    return unsafe.slice(0, MAX_SHOWN).map(({ source, sentence }) => {
-      return { code, option: optionOf(sentence), source, problem: sentence }
+    return unsafe.slice(0, MAX_SHOWN).map(({ option, source, problem }) => {
+      return { code, option, source, problem }
     })
   }
   const counts = new Map<string, number>()
-  for (const option of unsafe.map(({ sentence }) => optionOf(sentence))) {
+  for (const { option } of unsafe) {
     counts.set(option, (counts.get(option) ?? 0) + 1)
   }
   return [...counts].map(([option, count]) => ({ code, option, count }))

@@ -16,6 +16,10 @@ function errorHeaders(error: GatewayError, body: Buffer): string[] {
   if (error.retryAfterSeconds !== undefined) {
     headers.push('retry-after', String(Math.ceil(error.retryAfterSeconds)))
   }
+  // RFC 6455 §4.4 wants to hear which version is spoken, RFC 9110 §15.5.22 what to upgrade to.
+  if (error.code === 'GW_WEBSOCKET_VERSION') {
+    headers.push('connection', 'upgrade', 'upgrade', 'websocket', 'sec-websocket-version', '13')
+  }
   return headers
 }
 

@@ -2,7 +2,7 @@
 // the handshake (ALPN, RFC 7301).
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../core/index.ts'
-import type { Log } from '../observability/index.ts'
+import type { Audit, Log } from '../observability/index.ts'
 import type { ServerTls } from '../tls/index.ts'
 import { Http1Front } from './http1-front.ts'
 import { Http2Front } from './http2-front.ts'
@@ -16,6 +16,7 @@ export interface FrontOptions {
   readonly http2: boolean
   readonly log: Log
   readonly clock: Clock
+  readonly audit: Audit
 }
 
 export class Front {

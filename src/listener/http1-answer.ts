@@ -1,11 +1,13 @@
 // An answer over HTTP/1.1 or 1.0, on Node's ServerResponse. Decides whether the connection outlives it.
 import type { ServerResponse } from 'node:http'
-import { type RawHeaders, Wait } from '../core/index.ts'
+import { type AnswerEnd, type RawHeaders, Wait } from '../core/index.ts'
 import { isEventStream, toPairs } from './answer-headers.ts'
 import type { Http1Connection } from './http1-connection.ts'
 import type { Http1Exchange } from './http1-exchange.ts'
 import { PacedAnswer } from './paced-answer.ts'
 import { MAX_DISCARD_BYTES, type Lingering } from './surroundings.ts'
+
+const SWITCHING_PROTOCOLS = 101
 
 export class Http1Answer extends PacedAnswer {
   readonly #exchange: Http1Exchange
@@ -13,6 +15,7 @@ export class Http1Answer extends PacedAnswer {
   readonly #response: ServerResponse
   #isLast = false
   #isListening = false
+  #isHandedOver = false
 
   constructor(exchange: Http1Exchange, connection: Http1Connection, response: ServerResponse) {
     super(connection.surroundings.slowReaders)
@@ -27,12 +30,26 @@ export class Http1Answer extends PacedAnswer {
     return this.#isLast
   }
 
+  /** The connection goes on as a WebSocket: nothing more is answered here, and the answer is over when the socket is. */
+  handOver(): void {
+    this.#isHandedOver = true
+    this.#response.detachSocket(this.#connection.socket)
+    this.start(SWITCHING_PROTOCOLS, [])
+    this.end()
+  }
+
+  /** The WebSocket is over. */
+  handBack(end: AnswerEnd): void {
+    this.over(end)
+  }
+
   endLingering(): void {
     this.#response.end()
     this.awaitFlush()
   }
 
   protected sendHead(status: number, headers: RawHeaders): void {
+    if (this.#isHandedOver) return
     const response = this.#response
     this.#isLast = this.#connection.isClosing || this.#leavesTooMuchUnread()
     const fields = this.#connection.surroundings.security.addedTo(headers)
@@ -53,6 +70,7 @@ export class Http1Answer extends PacedAnswer {
   }
 
   protected finish(piece: Uint8Array | undefined, trailers: RawHeaders | undefined): void {
+    if (this.#isHandedOver) return
     const response = this.#response
     if (trailers !== undefined && trailers.length > 0 && this.#takesTrailers()) {
       response.addTrailers(toPairs(trailers))

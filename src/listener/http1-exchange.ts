@@ -6,6 +6,7 @@ import {
   type ListenerIdentity,
   type PeerIdentity,
   type RawHeaders,
+  type WebSocketOffer,
 } from '../core/index.ts'
 import { answerError } from './error-answer.ts'
 import { Http1Answer } from './http1-answer.ts'
@@ -13,6 +14,17 @@ import type { Http1Connection } from './http1-connection.ts'
 import { fieldValue, isRepeatedField } from './raw-headers.ts'
 import { RequestBody } from './request-body.ts'
 import type { RequestHead } from './request-head.ts'
+import { Http1WebSocketOffer, type WebSocketRequest } from './websocket-offer.ts'
+
+/** A request as the parser handed it over. */
+export interface Http1Request {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The refusal when the head is not in order. */
+  readonly head: RequestHead | GatewayError
+  /** There when the client asks for a WebSocket. */
+  readonly webSocket?: WebSocketRequest | undefined
+}
 
 /** Stands in for the head of a refused request, which nobody will see. What follows it has no known length. */
 const REFUSED: RequestHead = {
@@ -36,18 +48,13 @@ export class Http1Exchange implements Exchange {
   readonly peer: PeerIdentity | undefined
   readonly authority: string
   readonly answer: Http1Answer
+  readonly webSocket: WebSocketOffer | undefined
   readonly body: RequestBody
   readonly #connection: Http1Connection
   readonly #request: IncomingMessage
   readonly #refusal: GatewayError | undefined
 
-  /** `head` is the refusal when it is not in order. */
-  constructor(
-    connection: Http1Connection,
-    request: IncomingMessage,
-    response: ServerResponse,
-    head: RequestHead | GatewayError,
-  ) {
+  constructor(connection: Http1Connection, { request, response, head, webSocket }: Http1Request) {
     const { surroundings, arrival } = connection
     const isRefused = head instanceof GatewayError
     const { path, query, authority, contentLength, isChunked, expectsContinue } = isRefused
@@ -72,6 +79,7 @@ export class Http1Exchange implements Exchange {
         expectsContinue && this.httpVersion === '1.1' ? () => response.writeContinue() : undefined,
     })
     this.answer = new Http1Answer(this, connection, response)
+    this.webSocket = webSocket && new Http1WebSocketOffer(connection, this, webSocket)
     this.#connection = connection
     this.#request = request
     this.#refusal = isRefused ? head : arrival.refusal

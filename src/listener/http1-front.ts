@@ -1,6 +1,6 @@
 // HTTP/1.1 and 1.0: Node's server for accepted connections, with the budgets it can keep by itself. It never listens;
 // sockets come from the listener, after TLS where there is any.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { GatewayError } from '../core/index.ts'
 import { Http1Connection } from './http1-connection.ts'
@@ -9,6 +9,7 @@ import type { SocketLimits } from './options.ts'
 import { LeanRequest } from './lean-request.ts'
 import { readHead, type RequestHead } from './request-head.ts'
 import type { Arrival, Surroundings } from './surroundings.ts'
+import { readHandshake } from './websocket-handshake.ts'
 
 /** Node looks for late requests this often, or more often when the timeouts are short. */
 const MAX_CHECK_INTERVAL_MS = 1_000
@@ -35,6 +36,12 @@ export class Http1Front {
     this.#server.on('checkContinue', onRequest)
     this.#server.on('checkExpectation', onRequest)
     this.#server.on('connect', (_request, socket) => this.#onConnect(socket as Socket))
+    // Without a listener Node takes a request to upgrade for an ordinary one, which is then refused like one.
+    if (surroundings.takesWebSocket) {
+      this.#server.on('upgrade', (request, socket, head) =>
+        this.#onUpgrade(request, socket as Socket, head),
+      )
+    }
     this.#server.on('clientError', (error, socket) => this.#onClientError(error, socket as Socket))
     this.#server.on('timeout', (socket) => this.#onIdle(socket))
   }
@@ -60,8 +67,39 @@ export class Http1Front {
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#connections.get(request.socket)
     if (connection === undefined) return
-    const head = readHttp1Head(request, this.#surroundings.limits)
-    connection.take(new Http1Exchange(connection, request, response, head))
+    const head = readHttp1Head(request, this.#surroundings)
+    connection.take(new Http1Exchange(connection, { request, response, head }))
+  }
+
+  /** As with CONNECT the socket is ours; what is not granted is answered on it as on any other, and is the last. */
+  #onUpgrade(request: IncomingMessage, socket: Socket, firstBytes: Buffer): void {
+    socket.on('error', () => socket.destroy())
+    const connection = this.#connections.get(socket)
+    if (connection === undefined || !connection.isQuiet) {
+      socket.destroy()
+      return
+    }
+    connection.isClosing = true
+    const response = new ServerResponse(request)
+    response.assignSocket(socket)
+    // Node has taken off the listener that does this for other answers.
+    socket.on('drain', () => response.emit('drain'))
+    response.on('finish', () => {
+      // What the client may send on must not turn the end into a reset, which would take the answer away from it.
+      socket.resume()
+      response.detachSocket(socket)
+      response.emit('close')
+    })
+    const head = readHttp1Head(request, this.#surroundings, true)
+    const handshake = readHandshake(request)
+    const isRefused = head instanceof GatewayError || handshake instanceof GatewayError
+    const exchange = new Http1Exchange(connection, {
+      request,
+      response,
+      head: handshake instanceof GatewayError && !(head instanceof GatewayError) ? handshake : head,
+      webSocket: isRefused ? undefined : { handshake, firstBytes },
+    })
+    connection.take(exchange)
   }
 
   /** Node has taken its listeners off the socket: it is ours, with whatever the client sends. */
@@ -113,7 +151,11 @@ function createBudgetedServer(limits: SocketLimits): Server {
   return server
 }
 
-function readHttp1Head(request: IncomingMessage, limits: SocketLimits): RequestHead | GatewayError {
+function readHttp1Head(
+  request: IncomingMessage,
+  { limits }: Surroundings,
+  takesWebSocket = false,
+): RequestHead | GatewayError {
   const { httpVersion: version } = request
   if (version !== '1.1' && version !== '1.0') {
     return new GatewayError('GW_BAD_FRAMING', 'expected HTTP/1.1 or HTTP/1.0')
@@ -125,6 +167,7 @@ function readHttp1Head(request: IncomingMessage, limits: SocketLimits): RequestH
       target: request.url ?? '',
       headers: request.rawHeaders,
       authority: undefined,
+      takesWebSocket,
     },
     limits,
   )

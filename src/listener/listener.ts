@@ -1,7 +1,7 @@
 // A listener that speaks HTTP: hands accepted connections to the front, and exchanges to whoever it was made for. What is
 // spoken on a connection is the front's business, what a request means that of the stages behind.
 import { type Clock, Deadlines, type Exchange, GatewayError, type Part } from '../core/index.ts'
-import type { Log, Metrics } from '../observability/index.ts'
+import { type Audit, type Log, type Metrics, noAudit } from '../observability/index.ts'
 import { createServerTls, type ServerTls } from '../tls/index.ts'
 import { Acceptor, type ListenerAddress } from './acceptor.ts'
 import { answerError } from './error-answer.ts'
@@ -14,6 +14,8 @@ export interface ListenerContext {
   readonly log: Log
   readonly metrics: Metrics
   readonly clock: Clock
+  /** Told of clients that are refused for their certificate. Absent: nobody is. */
+  readonly audit?: Audit
   /** Seals TLS session tickets. Listeners that share it resume each other's sessions. Undefined: a random one. */
   readonly ticketSecret?: string | undefined
   /** Called with every request that is framed well and within the budgets. */
@@ -102,7 +104,7 @@ class SocketListener implements Listener {
 
   async #bind(): Promise<void> {
     const { name, tls, http2 } = this.#options
-    const { log, clock, ticketSecret } = this.#context
+    const { log, clock, audit = noAudit, ticketSecret } = this.#context
     this.#tls = tls && createServerTls(tls, { name: `listener ${name}`, clock, ticketSecret })
     for (const warning of this.#tls?.warnings ?? []) log.warn({}, warning)
     this.#front = new Front({
@@ -111,6 +113,7 @@ class SocketListener implements Listener {
       http2,
       log,
       clock,
+      audit,
     })
     await this.#acceptor.bind()
   }
@@ -135,7 +138,7 @@ class SocketListener implements Listener {
   }
 
   #createSurroundings(): Surroundings {
-    const { name, tls, limits, securityHeaders } = this.#options
+    const { name, tls, limits, securityHeaders, webSocket = false } = this.#options
     const { clock, log, metrics, onRefusal } = this.#context
     const watch = <T>(timeoutMs: number, onExpired: (item: T) => void): Deadlines<T> =>
       new Deadlines({ clock, timeoutMs, onExpired })
@@ -147,6 +150,7 @@ class SocketListener implements Listener {
       },
       limits,
       security: new SecurityHeaders(securityHeaders),
+      takesWebSocket: webSocket,
       nextId: createExchangeIds(),
       nowMs: () => clock.nowMs(),
       onExchange: (exchange) => this.#onExchange(exchange),

@@ -35,6 +35,8 @@ export interface ListenerOptions {
   /** Security header fields for every answer: name, value, name, value, … */
   readonly securityHeaders: RawHeaders
   readonly limits: SocketLimits
+  /** True when requests for WebSocket become exchanges; else they are refused as any other upgrade is. Default: false. */
+  readonly webSocket?: boolean | undefined
 }
 
 /** A plain listener that sends everyone to the https listener it belongs to. */

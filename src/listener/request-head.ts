@@ -13,6 +13,8 @@ export interface ParsedHead {
   readonly headers: RawHeaders
   /** `:authority`; undefined in HTTP/1.1 and where an HTTP/2 client sent Host instead. */
   readonly authority: string | undefined
+  /** True when a request for WebSocket may be granted. */
+  readonly takesWebSocket?: boolean
 }
 
 export interface RequestHead {
@@ -114,9 +116,13 @@ function checkAuthority(authority: string, host: string | undefined): string | u
   return undefined
 }
 
-function checkContent({ version, method }: ParsedHead, values: FramingValues): string | undefined {
+function checkContent(
+  { version, method, takesWebSocket = false }: ParsedHead,
+  values: FramingValues,
+): string | undefined {
   const { expect, upgrade } = values
-  if (upgrade !== undefined) return 'Upgrade: not served, h2c neither'
+  const isGranted = takesWebSocket && upgrade?.toLowerCase() === 'websocket'
+  if (upgrade !== undefined && !isGranted) return 'Upgrade: not served, h2c neither'
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
     return 'Expect: expected 100-continue (RFC 9110, 10.1.1)'
   }

@@ -56,11 +56,14 @@ export type CutReason =
   | 'unknown_name'
   | 'unreachable'
   | 'loop'
+  | 'websocket'
 
 export interface Surroundings {
   readonly identity: ListenerIdentity
   readonly limits: SocketLimits
   readonly security: SecurityHeaders
+  /** Whether requests for WebSocket become exchanges. */
+  readonly takesWebSocket: boolean
   readonly nextId: () => string
   readonly nowMs: () => number
   /** Never throws. */

@@ -1,9 +1,10 @@
 // TLS on accepted connections: the handshake, who is let in by certificate, and what a change of the files does to connections
 // that are open. What is spoken inside is the front's business, what is in the files that of src/tls.
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { createServer, type Server, type TlsOptions, TLSSocket } from 'node:tls'
 import { type Clock, isNodeError, type Timer } from '../core/index.ts'
-import type { Log } from '../observability/index.ts'
+import type { Audit, Log } from '../observability/index.ts'
 import {
   agreementOf,
   describeHandshakeFailure,
@@ -17,6 +18,7 @@ import {
   type PresentedChain,
   type ServerTls,
 } from '../tls/index.ts'
+import { ClientRefusals } from './client-refusals.ts'
 import { lingerForAlert } from './last-alert.ts'
 import type { Arrival, Surroundings } from './surroundings.ts'
 
@@ -26,6 +28,7 @@ export interface TlsFrontOptions {
   readonly surroundings: Surroundings
   readonly log: Log
   readonly clock: Clock
+  readonly audit: Audit
   /** Takes over a connection whose handshake is done, with the client's identity filled in. */
   readonly onSecure: (socket: TLSSocket, arrival: Arrival) => void
 }
@@ -48,6 +51,7 @@ export class TlsFront {
   readonly #options: TlsFrontOptions
   readonly #server: Server
   readonly #failures: FailureLog
+  readonly #refusals: ClientRefusals
   /** Connections in the handshake, by the addresses of both ends: a TLS socket does not name the one below it. */
   readonly #shaking = new Map<string, Shaking>()
   readonly #remotes = new WeakMap<Socket, string>()
@@ -61,6 +65,7 @@ export class TlsFront {
   constructor(options: TlsFrontOptions) {
     this.#options = options
     this.#failures = new FailureLog({ clock: options.clock })
+    this.#refusals = new ClientRefusals(options.surroundings.identity.name, options)
     this.#server = this.#createServer()
     this.#unfollow = options.tls.onChange(({ trustShrank }) => {
       // The complete set: what is left out here, Node resets.
@@ -98,13 +103,24 @@ export class TlsFront {
     const { tls, http2, surroundings } = this.#options
     const server = createServer({
       ...tls.secureContextOptions,
-      SNICallback: (servername, done) => done(null, tls.contextFor(servername)),
+      SNICallback: this.#onServerName(),
       ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       handshakeTimeout: surroundings.limits.handshakeTimeoutMs,
     })
     server.on('secureConnection', (socket) => this.#onSecure(socket))
     server.on('tlsClientError', (error, socket) => this.#onFailure(error, socket))
     return server
+  }
+
+  #onServerName(): NonNullable<TlsOptions['SNICallback']> {
+    const { tls } = this.#options
+    const refusals = this.#refusals
+    // Node calls it on the socket. Not documented, and needed for the audit alone: the first that is seen of a connection
+    // whose client will be refused, and of one that is destroyed nobody can say what it showed.
+    return function (this: unknown, servername, done) {
+      if (tls.clientAuth === 'verify' && this instanceof TLSSocket) refusals.follow(this)
+      done(null, tls.contextFor(servername))
+    }
   }
 
   #onSecure(socket: TLSSocket): void {
@@ -122,7 +138,7 @@ export class TlsFront {
     if (refusal !== undefined) {
       socket.destroy()
       this.#options.surroundings.onConnectionCut('handshake_failed')
-      this.#tell(refusal, arrival.remoteAddress)
+      this.#tell(refusal, arrival.remoteAddress, chain?.[0])
       return
     }
     if (chain !== undefined && isVerified) {
@@ -168,10 +184,16 @@ export class TlsFront {
     if (isOpenSslError(error)) lingerForAlert(socket, surroundings.lingering)
     socket.destroy()
     surroundings.onConnectionCut(isLate ? 'handshake_timeout' : 'handshake_failed', error)
-    this.#tell(failure, (below && this.#remotes.get(below)) ?? 'unknown')
+    this.#tell(
+      failure,
+      (below && this.#remotes.get(below)) ?? 'unknown',
+      this.#refusals.shownBy(socket),
+    )
   }
 
-  #tell({ cause, sentence }: HandshakeFailure, remote: string): void {
+  #tell(failure: HandshakeFailure, remote: string, shown: X509Certificate | undefined): void {
+    const { cause, sentence, isOfCertificate = false } = failure
+    if (isOfCertificate) this.#refusals.tell(failure, remote, shown)
     const told = this.#failures.admit(cause, remote)
     if (told === undefined) return
     const { untold } = told
@@ -212,6 +234,7 @@ export class TlsFront {
     for (const [socket, chain] of this.#verified) {
       if (tls.isStillTrusted(chain)) continue
       count += 1
+      this.#refusals.tell(NOT_TRUSTED_NOW, socket.remoteAddress ?? 'unknown', chain[0])
       socket.destroy()
     }
     if (count > 0) log.warn({ count }, 'connections closed: their clients are not trusted any more')

@@ -1,20 +1,24 @@
-// What a route does with an exchange: verb, media types, body, message, session; then into the pool. Everything the
-// client hears from here on comes through the Relay or is an error answered in one place.
-import { GatewayError, LiveSet, toGatewayError, type Clock, type Exchange } from '../core/index.ts'
-import type { EndpointStatus, Route } from '../routing/index.ts'
-import type { UpstreamRequest } from '../upstream/index.ts'
+// What a route does with an exchange: verb, media types, body, message; then into one of the lanes. A message takes the
+// straight lane where its server speaks its era and nothing has to change, else the working lane.
+import { GatewayError, toGatewayError, type Clock, type Exchange } from '../core/index.ts'
 import { HEADER, type Inbound } from '../wire/index.ts'
+import { callerKeyOf, identityOf } from './caller.ts'
 import { answerError } from './error-answer.ts'
-import { hasPassed, requestHeaders } from './forwarding.ts'
+import { hasPassed, originHeaders } from './forwarding.ts'
+import type { FrontVisit } from './front/visit.ts'
+import type { LegacyFront } from './front/legacy/index.ts'
+import type { ModernFront } from './front/modern/index.ts'
 import { readInbound } from './inbound.ts'
 import type { McpLimits } from './options.ts'
-import { Relay, type CallOutcome, type RelayedCall, type RelayOwner } from './relay.ts'
-import type { SealedSession, SessionSeal } from './sessions.ts'
+import type { McpRoute } from './route.ts'
+import { StraightLane } from './straight/lane.ts'
+import type { SessionSeal } from './straight/sessions.ts'
+import type { CallOutcome, Visit } from './visit.ts'
 
 /** What composition learns about an exchange on a route, once it is over. */
 export interface CallReport {
   readonly exchange: Exchange
-  readonly route: Route
+  readonly route: McpRoute
   readonly inbound: Inbound | undefined
   readonly outcome: CallOutcome
   readonly error: GatewayError | undefined
@@ -28,33 +32,36 @@ export interface McpEndpointContext {
   readonly clock: Clock
   /** This gateway's name in Via, unique per process: how a loop is recognised. */
   readonly viaName: string
-  readonly onStreamOpen: (route: Route) => void
-  readonly onStreamClose: (route: Route) => void
+  readonly modernFront: ModernFront
+  readonly legacyFront: LegacyFront
+  readonly onStreamOpen: (route: McpRoute) => void
+  readonly onStreamClose: (route: McpRoute) => void
   readonly onOver: (report: CallReport) => void
 }
-
-/** One exchange on a route, before its message is known. */
-type Visit = Pick<RelayedCall, 'exchange' | 'route' | 'startedMs'>
 
 const JSON_MEDIA_TYPE = /^application\/json(?:\s*;.*)?$/i
 const CONTENT_CODING_NONE = 'identity'
 
-export class McpEndpoint implements RelayOwner {
-  readonly limits: McpLimits
-  readonly clock: Clock
+export class McpEndpoint {
   readonly #context: McpEndpointContext
-  readonly #relays = new LiveSet<Relay>()
-  #draining = false
+  readonly #straight: StraightLane
+  #workingCount = 0
 
   constructor(context: McpEndpointContext) {
-    this.limits = context.limits
-    this.clock = context.clock
     this.#context = context
+    this.#straight = new StraightLane({
+      ...context,
+      onStreamOpen: ({ route }) => context.onStreamOpen(route),
+      onStreamClose: ({ route }) => context.onStreamClose(route),
+      onOver: (visit, outcome, error) => this.#report(visit, outcome, error),
+      onOtherEra: (visit, body) => this.#takeOver(visit, body),
+    })
   }
 
   /** Takes over an exchange on a route. Never throws: every outcome is answered and reported. */
-  handle(exchange: Exchange, route: Route): void {
-    const visit: Visit = { exchange, route, startedMs: this.clock.monotonicMs() }
+  handle(exchange: Exchange, route: McpRoute): void {
+    const startedMs = this.#context.clock.monotonicMs()
+    const visit: Visit = { exchange, route, startedMs, inbound: undefined }
     try {
       this.#refuseLoop(visit)
       if (exchange.method === 'POST') {
@@ -69,49 +76,104 @@ export class McpEndpoint implements RelayOwner {
 
   /** Ends streams that would stay open for ever, in good order, and opens no new ones; calls under way may finish. */
   drain(): void {
-    this.#draining = true
-    for (const relay of this.#relays.snapshot()) if (relay.call.longLived) relay.close()
+    this.#straight.drain()
+    this.#context.modernFront.drain()
+    this.#context.legacyFront.drain()
   }
 
   /** Answers under way. */
   get inFlight(): number {
-    return this.#relays.size
+    return this.#straight.inFlight + this.#workingCount
   }
 
-  /** The id the client already has, when the endpoint repeats the session's; else a new one. */
-  sealFor(
-    { exchange, route, session }: RelayedCall,
-    sessionId: string,
-    from: EndpointStatus,
-  ): string {
-    const known = exchange.header(HEADER.sessionId)
-    if (known !== undefined && session?.sessionId === sessionId) return known
-    return this.#context.seal.seal(route.pool.server, { endpointKey: from.key, sessionId })
+  async #post(visit: Visit): Promise<void> {
+    const { exchange, route } = visit
+    const { limits } = this.#context
+    checkMediaType(exchange)
+    const body = await exchange.readBody(limits.maxBodyBytes)
+    const inbound = readInbound(exchange, body, limits)
+    visit.inbound = inbound
+    const { straight } = route
+    if (straight === undefined || !this.#goesStraight(visit, inbound)) this.#work(visit, body)
+    else this.#straight.send(visit, straight, { method: 'POST', body, inbound })
   }
 
-  onStreamOpen({ route }: RelayedCall): void {
-    this.#context.onStreamOpen(route)
+  /** Whether the route's server is to see the message as it is. What nobody knows yet is found out on the way. */
+  #goesStraight({ exchange, route }: Visit, inbound: Inbound): boolean {
+    if (route.straight?.eras.speaks(inbound.era) === false) return false
+    if (inbound.era === 'legacy') return !this.#isOwnSession(exchange)
+    // A channel has no header fields, and only the working lane knows which of them mirror a tool's arguments.
+    return exchange.isVirtual !== true || inbound.method !== 'tools/call'
   }
 
-  onRelayOver(relay: Relay, outcome: CallOutcome, error: GatewayError | undefined): void {
-    this.#relays.delete(relay)
-    if (relay.streams) this.#context.onStreamClose(relay.call.route)
-    this.#report(relay.call, relay.call.inbound, outcome, error)
+  /** GET opens a session's event stream, DELETE ends the session: both are of the legacy era. */
+  #sessionVerb(visit: Visit): void {
+    const { exchange, route } = visit
+    const { method } = exchange
+    if (method !== 'GET' && method !== 'DELETE') {
+      throw new GatewayError('GW_METHOD_NOT_ALLOWED', `expected POST, GET or DELETE, got ${method}`)
+    }
+    const { straight } = route
+    const isWorking = straight?.eras.speaks('legacy') === false || this.#isOwnSession(exchange)
+    if (straight === undefined || isWorking) this.#work(visit, undefined)
+    else this.#straight.send(visit, straight, { method, body: undefined, inbound: undefined })
+  }
+
+  /** Whether the session that the client names is one that the gateway itself holds. */
+  #isOwnSession(exchange: Exchange): boolean {
+    const named = exchange.header(HEADER.sessionId)
+    return named !== undefined && this.#context.legacyFront.owns(named)
+  }
+
+  #takeOver(visit: Visit, body: Buffer): void {
+    try {
+      this.#work(visit, body)
+    } catch (thrown) {
+      this.#fail(visit, thrown)
+    }
+  }
+
+  /** The working lane: a front of the message's era, before the route's view. */
+  #work(visit: Visit, body: Buffer | undefined): void {
+    const { modernFront, legacyFront } = this.#context
+    const { exchange, inbound } = visit
+    const front = this.#frontVisit(visit, body)
+    this.#workingCount++
+    if (inbound?.era === 'modern') modernFront.handle(front)
+    else if (exchange.method === 'POST') legacyFront.post(front)
+    else if (exchange.method === 'GET') legacyFront.get(front)
+    else legacyFront.delete(front)
+  }
+
+  #frontVisit(visit: Visit, body: Buffer | undefined): FrontVisit {
+    const { exchange, route, inbound } = visit
+    return {
+      exchange,
+      route: route.path,
+      view: route.view,
+      inbound,
+      body,
+      callerKey: callerKeyOf(exchange),
+      identity: identityOf(exchange),
+      headers: originHeaders(exchange, this.#context.viaName),
+      onStreamOpen: () => this.#context.onStreamOpen(route),
+      onStreamClose: () => this.#context.onStreamClose(route),
+      onOver: (outcome, error) => {
+        this.#workingCount--
+        this.#report(visit, outcome, error)
+      },
+    }
   }
 
   #fail(visit: Visit, thrown: unknown): void {
     const error = toGatewayError(thrown)
     if (!visit.exchange.answer.started) answerError(visit.exchange, error)
-    this.#report(visit, undefined, 'failed', error)
+    this.#report(visit, 'failed', error)
   }
 
-  #report(
-    { exchange, route, startedMs }: Visit,
-    inbound: Inbound | undefined,
-    outcome: CallOutcome,
-    error: GatewayError | undefined,
-  ): void {
-    const durationMs = this.clock.monotonicMs() - startedMs
+  #report(visit: Visit, outcome: CallOutcome, error: GatewayError | undefined): void {
+    const { exchange, route, inbound, startedMs } = visit
+    const durationMs = this.#context.clock.monotonicMs() - startedMs
     this.#context.onOver({ exchange, route, inbound, outcome, error, durationMs })
   }
 
@@ -120,67 +182,8 @@ export class McpEndpoint implements RelayOwner {
     if (via === undefined || !hasPassed(via, this.#context.viaName)) return
     throw new GatewayError(
       'GW_LOOP_DETECTED',
-      `the request has passed this gateway before: an endpoint of server "${route.pool.server}" leads back here`,
+      `the request has passed this gateway before: an endpoint of server "${route.servers}" leads back here`,
     )
-  }
-
-  async #post(visit: Visit): Promise<void> {
-    const { exchange } = visit
-    checkMediaType(exchange)
-    const body = await exchange.readBody(this.limits.maxBodyBytes)
-    const inbound = readInbound(exchange, body, this.limits)
-    const session = this.#sessionOf(visit, inbound)
-    const longLived = inbound.method === 'subscriptions/listen'
-    this.#forward('POST', body, { ...visit, inbound, session, longLived })
-  }
-
-  /** GET opens a session's event stream, DELETE ends the session: both are of the legacy era. */
-  #sessionVerb(visit: Visit): void {
-    const { method } = visit.exchange
-    if (method !== 'GET' && method !== 'DELETE') {
-      throw new GatewayError('GW_METHOD_NOT_ALLOWED', `expected POST, GET or DELETE, got ${method}`)
-    }
-    const session = this.#sessionOf(visit, undefined)
-    const longLived = method === 'GET'
-    this.#forward(method, undefined, { ...visit, inbound: undefined, session, longLived })
-  }
-
-  #forward(method: UpstreamRequest['method'], body: Buffer | undefined, call: RelayedCall): void {
-    const { exchange, route, session, inbound, longLived } = call
-    if (longLived && this.#draining) {
-      throw new GatewayError('GW_DRAINING', 'the gateway is stopping and opens no new streams')
-    }
-    const sessionId = session?.sessionId
-    const headers = requestHeaders(exchange, this.#context.viaName, sessionId)
-    const { query } = exchange
-    const relay = new Relay(this, call)
-    this.#relays.add(relay)
-    relay.attach(
-      route.pool.send(
-        { method, query, headers, body, inbound, sessionId, longLived },
-        relay,
-        session?.endpointKey,
-      ),
-    )
-  }
-
-  /**
-   * The session that the client names. Not in the modern era, which has none and ignores the header; not for
-   * `initialize`, which begins one.
-   *
-   * @throws GatewayError GW_SESSION_NOT_FOUND: not ours, or its endpoint is gone and the session with it. The client
-   * then initializes again (MCP 2025-11-25 transports §Session management), on an endpoint that is there.
-   */
-  #sessionOf({ exchange, route }: Visit, inbound: Inbound | undefined): SealedSession | undefined {
-    const sealed = exchange.header(HEADER.sessionId)
-    if (sealed === undefined) return undefined
-    if (inbound?.era === 'modern' || inbound?.method === 'initialize') return undefined
-    const { pool } = route
-    const session = this.#context.seal.open(pool.server, sealed)
-    if (session !== undefined && pool.holds(session.endpointKey)) return session
-    throw new GatewayError('GW_SESSION_NOT_FOUND', 'the session is unknown; initialize again', {
-      ...(inbound?.id !== undefined && { rpcId: inbound.id }),
-    })
   }
 }
 

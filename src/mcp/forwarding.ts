@@ -85,6 +85,31 @@ export function requestHeaders(
   return headers
 }
 
+/** What a message that the gateway writes itself says in its own words: content, what may come back, and MCP's headers. */
+const OF_THE_MESSAGE: ReadonlySet<string> = new Set([
+  'content-type',
+  'content-encoding',
+  'accept',
+  'accept-encoding',
+  'last-event-id',
+])
+
+/** The fields that go along with whatever the gateway asks an endpoint on behalf of an exchange. */
+export function originHeaders(
+  exchange: Parameters<typeof requestHeaders>[0],
+  viaName: string,
+): RawHeaders {
+  const all = requestHeaders(exchange, viaName, undefined)
+  const kept: string[] = []
+  for (let at = 0; at < all.length; at += 2) {
+    const name = all[at] as string
+    const key = name.toLowerCase()
+    if (OF_THE_MESSAGE.has(key) || key.startsWith('mcp-')) continue
+    kept.push(name, all[at + 1] as string)
+  }
+  return kept
+}
+
 /** What the head of an answer says to the gateway itself. */
 export interface AnswerHead {
   /** Fields for the client. */

@@ -11,6 +11,8 @@ import {
   toBytes,
   toMs,
 } from '../core/fields.ts'
+import { channelLimitsSchema } from './front/channel/options.ts'
+import { heldSessionsShape, replayShape, subscriptionLimitsShape } from './front/options.ts'
 
 export interface McpLimits {
   readonly maxBodyBytes: number
@@ -25,12 +27,14 @@ export interface McpLimits {
 }
 
 export interface SessionOptions {
-  /** Secrets for sealing session ids. The first seals, all of them open. Empty: one is made and kept in `stateDir`. */
+  /** Secrets for sealing session ids, cursors and the state of calls that wait. The first seals, all of them open. Empty: one is made and kept in `stateDir`. */
   readonly keys: readonly string[]
 }
 
 /** The keys of `limits` that are about messages and streams; the listener brings the rest. */
 export const messageLimitsShape = {
+  ...subscriptionLimitsShape,
+  channels: channelLimitsSchema.prefault({}).describe('Budgets of HTTP+SSE and WebSocket clients.'),
   max_body_bytes: size({ min: '1KiB', max: '256MiB' })
     .default('4MiB')
     .describe(
@@ -59,6 +63,10 @@ export const messageLimitsShape = {
 }
 
 export const sessionsSchema = section({
+  ...heldSessionsShape,
+  replay: section(replayShape)
+    .prefault({})
+    .describe('What is kept for legacy clients that lost a stream of such a session.'),
   keys: list(
     secret({
       expected: 'a secret of at least 32 characters',

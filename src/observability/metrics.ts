@@ -23,10 +23,14 @@ export interface Metrics {
   readonly childExits: Counter<'server' | 'reason'>
   readonly childNoiseLines: Counter<'server'>
   readonly eventStreams: Gauge<'route'>
+  readonly channels: Gauge<'route' | 'kind'>
+  readonly catalogMissing: Counter<'server'>
+  readonly catalogConflicts: Counter<'server'>
   readonly tlsReloads: Counter<'source' | 'result'>
   readonly tlsReloadOk: Gauge<'source'>
   readonly tlsReloadSuccess: Gauge<'source'>
   readonly certificateExpiry: Gauge<'role' | 'where'>
+  readonly auditFailures: Counter<'reason'>
 }
 
 /** One registry per gateway, so that two in one process (tests) do not share counts. */
@@ -78,7 +82,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     connections: gauge('connections', 'Open client connections.', ['listener']),
     connectionsShed: counter(
       'connections_shed_total',
-      'Connections refused or cut, by reason: accept_rate, max_connections, handshake_failed, handshake_timeout, idle, pipelining; with passthrough also unknown_name, unreachable, loop.',
+      'Connections refused or cut, by reason: accept_rate, max_connections, handshake_failed, handshake_timeout, idle, pipelining, websocket; with passthrough also unknown_name, unreachable, loop.',
       ['listener', 'reason'],
     ),
     slowReaders: counter('slow_readers_total', 'Connections cut because the client did not read.', [
@@ -103,7 +107,35 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       ['server'],
     ),
     eventStreams: gauge('event_streams', 'Open event streams to clients.', ['route']),
+    ...mcpMetrics(registry),
     ...tlsMetrics(registry),
+    auditFailures: auditFailures(registry),
+  }
+}
+
+function mcpMetrics(
+  registry: Registry,
+): Pick<Metrics, 'channels' | 'catalogMissing' | 'catalogConflicts'> {
+  const registers = [registry]
+  return {
+    channels: new Gauge({
+      name: 'sallyport_channels',
+      help: 'Open channels, by kind: http-sse, websocket.',
+      labelNames: ['route', 'kind'],
+      registers,
+    }),
+    catalogMissing: new Counter({
+      name: 'sallyport_catalog_missing_total',
+      help: 'Times that a list of several servers went out without one of them, which did not give its own in time.',
+      labelNames: ['server'],
+      registers,
+    }),
+    catalogConflicts: new Counter({
+      name: 'sallyport_catalog_conflicts_total',
+      help: 'Times that a tool or prompt was left out, because a server before it has one of that name.',
+      labelNames: ['server'],
+      registers,
+    }),
   }
 }
 
@@ -136,4 +168,13 @@ function tlsMetrics(
       ['role', 'where'],
     ),
   }
+}
+
+function auditFailures(registry: Registry): Counter<'reason'> {
+  return new Counter({
+    name: 'sallyport_audit_failures_total',
+    help: 'What went wrong with the audit file, by reason: write (not written, and tried again), reopen (the old file stays in use), lost (an event that was given up).',
+    labelNames: ['reason'],
+    registers: [registry],
+  })
 }

@@ -6,6 +6,5 @@ export {
   type EndpointStatus,
   type Pool,
   type RoutedSink,
-  type Route,
   type Router,
 } from './router.ts'

@@ -1,11 +1,10 @@
 // Options of routing: which path leads to which server, and what replicas a server has.
-import { z } from 'zod'
-import { duration, list, section, text, toMs, withNotes } from '../core/fields.ts'
+import { type DocumentOf, duration, list, section, text, toMs } from '../core/fields.ts'
 import type { EndpointOptions } from '../upstream/options.ts'
 import {
   endpointKind,
-  httpServerShape,
-  stdioServerShape,
+  type httpServerShape,
+  type stdioServerShape,
   toHttpEndpoints,
   toStdioEndpoints,
 } from '../upstream/options-schema.ts'
@@ -26,8 +25,8 @@ export interface ServerOptions {
 export interface RouteOptions {
   /** Exact path, starting with one slash. */
   readonly path: string
-  /** Name of the server behind it. */
-  readonly server: string
+  /** Names of the servers behind it, in the order in which their offers are listed. At least one, each once. */
+  readonly servers: readonly string[]
 }
 
 const healthCheckSchema = section({
@@ -39,19 +38,12 @@ const healthCheckSchema = section({
     .describe('Time for one look; an endpoint that does not answer in it counts as unhealthy.'),
 })
 
-const healthCheckField = () =>
-  healthCheckSchema
+/** Keys of a server of either kind. */
+export const serverShape = {
+  health_check: healthCheckSchema
     .prefault({})
-    .describe('How the gateway finds out whether an endpoint is there; `GET /health` shows it.')
-
-const httpServerSchema = section(
-  { ...httpServerShape, health_check: healthCheckField() },
-  'a server with url endpoints',
-)
-const stdioServerSchema = section(
-  { ...stdioServerShape, health_check: healthCheckField() },
-  'a server with command endpoints',
-)
+    .describe('How the gateway finds out whether an endpoint is there; `GET /health` shows it.'),
+}
 
 /** A server is of the kind of the first endpoint that says so. */
 export function serverKind(server: unknown): 'http' | 'stdio' {
@@ -60,14 +52,6 @@ export function serverKind(server: unknown): 'http' | 'stdio' {
   const kinds = endpoints.map(endpointKind)
   return kinds.find((kind) => kind !== undefined) ?? 'http'
 }
-
-export const serverSchema = withNotes(z.union([httpServerSchema, stdioServerSchema]), {
-  expected: 'a map with endpoints, by url or by command',
-  mend: 'write endpoints below it, indented',
-  pick: (value) => (serverKind(value) === 'http' ? 0 : 1),
-})
-
-export type ServerDocument = z.output<typeof serverSchema>
 
 export const serverNameField = text({
   expected: 'a name of a-z, 0-9, "-" and "_" that starts with a letter or digit',
@@ -86,7 +70,11 @@ const OWN_PATHS: ReadonlySet<string> = new Set(['/health', '/healthz', '/readyz'
 const SEGMENT = /(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%(?!2[eEfF])[0-9A-Fa-f]{2})+/.source
 const ROUTE_PATTERN = new RegExp(`^/(?:${SEGMENT}(?:/${SEGMENT})*/?)?$`)
 
-export const routeSchema = section({
+/** Servers behind one route; every list that a client asks for is made of as many. */
+const MAX_SERVERS = 64
+
+/** Keys of a route. */
+export const routeShape = {
   path: text({
     expected: 'a path that starts with one "/", such as /mcp',
     mend: 'leave out "//", "." and ".." segments, the query, and the gateway’s own /health, /healthz and /readyz',
@@ -97,18 +85,24 @@ export const routeSchema = section({
     'Path on every listener, compared exactly and case-sensitively. A request for a path without route is answered with GW_NO_ROUTE (404).',
   ),
   servers: list(serverNameField, {
-    expected: 'a list with exactly one server',
-    mend: 'write one name, like [weather]; several servers behind one route are not supported',
+    expected: 'a list with at least one server',
+    mend: 'write names of servers, like [weather, files]',
     min: 1,
-    max: 1,
-  }).describe('Name of the server that the path leads to.'),
-})
+    max: MAX_SERVERS,
+  }).describe(
+    'Names of the servers that the path leads to. One: clients see it as it is. Several: clients see one server that offers what all of them offer, in this order.',
+  ),
+}
 
-export type RouteDocument = z.output<typeof routeSchema>
+export type RoutingServerDocument = (
+  | DocumentOf<typeof httpServerShape>
+  | DocumentOf<typeof stdioServerShape>
+) &
+  DocumentOf<typeof serverShape>
 
 export function toServerOptions(
   name: string,
-  server: ServerDocument,
+  server: RoutingServerDocument,
   resolvePath: (written: string) => string,
 ): ServerOptions {
   const { interval, timeout } = server.health_check
@@ -122,7 +116,6 @@ export function toServerOptions(
   }
 }
 
-export function toRouteOptions({ path, servers: [server] }: RouteDocument): RouteOptions {
-  if (server === undefined) throw new Error(`a route that the schema let through: ${path}`)
-  return { path, server }
+export function toRouteOptions({ path, servers }: DocumentOf<typeof routeShape>): RouteOptions {
+  return { path, servers }
 }

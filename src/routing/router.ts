@@ -35,17 +35,13 @@ export interface Pool {
   endpoints(): readonly EndpointStatus[]
 }
 
-export interface Route {
-  readonly path: string
-  readonly pool: Pool
-}
-
-export interface Router {
-  find(path: string): Route | undefined
+/** Finds what a path leads to. */
+export interface Router<R> {
+  find(path: string): R | undefined
 }
 
 /** Routes by exact path. */
-export function createRouter(routes: readonly Route[]): Router {
+export function createRouter<R extends { readonly path: string }>(routes: readonly R[]): Router<R> {
   const byPath = new Map(routes.map((route) => [route.path, route]))
   return { find: (path) => byPath.get(path) }
 }

@@ -13,6 +13,8 @@ export interface HandshakeFailure {
   /** The same for the same cause, for logging it once: the code of Node or OpenSSL. */
   readonly cause: string
   readonly sentence: string
+  /** It was for its certificate, or for want of one, that the client was refused. */
+  readonly isOfCertificate?: true
 }
 
 const UNKNOWN_CLIENT_CA =
@@ -46,10 +48,6 @@ const VERDICTS: Readonly<Record<string, string>> = {
 
 /** What OpenSSL reports of our side, by the end of its code: the beginning differs by version. */
 const CAUSES: readonly (readonly [RegExp, string])[] = [
-  [
-    /PEER_DID_NOT_RETURN_A_CERTIFICATE$/,
-    'the client has no certificate, and client_auth wants one',
-  ],
   [/_HTTP_REQUEST$/, 'the client speaks plain HTTP to the TLS port: use https:// there'],
   [/_(?:WRONG_VERSION_NUMBER|HTTPS_PROXY_REQUEST|PACKET_LENGTH_TOO_LONG)$/, NOT_TLS],
   [/_(?:UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|INAPPROPRIATE_FALLBACK)$/, NO_COMMON_VERSION],
@@ -100,7 +98,10 @@ export function describeHandshakeFailure(
   const { code = 'unknown' } = error
   if (verdict !== undefined) {
     const sentence = VERDICTS[verdict] ?? `the client’s certificate was not verified (${verdict})`
-    return { cause: verdict, sentence }
+    return { cause: verdict, sentence, isOfCertificate: true }
+  }
+  if (code.endsWith('_PEER_DID_NOT_RETURN_A_CERTIFICATE')) {
+    return { ...NO_CLIENT_CERTIFICATE, cause: code }
   }
   const known = [...CAUSES, ...ALERTS].find(([pattern]) => pattern.test(code))
   if (known !== undefined) return { cause: code, sentence: known[1] }
@@ -125,6 +126,7 @@ export function describeHandshakeFailure(
 export const NO_CLIENT_CERTIFICATE: HandshakeFailure = {
   cause: 'NO_CLIENT_CERTIFICATE',
   sentence: 'the client has no certificate, and client_auth wants one',
+  isOfCertificate: true,
 }
 
 /** Kept out although OpenSSL let it in: the certificate, or the trust in it, has ended since OpenSSL looked. */
@@ -132,6 +134,7 @@ export const NOT_TRUSTED_NOW: HandshakeFailure = {
   cause: 'NOT_TRUSTED_NOW',
   sentence:
     'the client’s certificate has expired since its session began, or is not trusted any more',
+  isOfCertificate: true,
 }
 
 function listed(hosts: readonly string[]): string {

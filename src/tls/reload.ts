@@ -29,7 +29,9 @@ export interface TlsReloadContext {
   /** How often to look without being told of a change. */
   readonly intervalMs: number
   /** A source has other material now. */
-  readonly onReloaded: () => void
+  readonly onReloaded: (source: TlsSource) => void
+  /** A source goes on with what it had. Told when the log is. */
+  readonly onRefused: (problem: ReloadProblem) => void
 }
 
 interface Followed {
@@ -130,7 +132,7 @@ export class TlsReload implements Part {
     }
     this.#onSuccess(followed, isChanged)
     this.#follow()
-    if (isChanged) this.#context.onReloaded()
+    if (isChanged) this.#context.onReloaded(followed.source)
   }
 
   #onSuccess(followed: Followed, isChanged: boolean): void {
@@ -160,7 +162,7 @@ export class TlsReload implements Part {
   }
 
   #tell(followed: Followed, thrown: unknown, sinceMs: number): void {
-    const { log, metrics } = this.#context
+    const { log, metrics, onRefused } = this.#context
     const { name: source, files } = followed.source
     const message = sentenceOf(thrown)
     followed.problem = { source, sinceMs, message, files }
@@ -169,6 +171,7 @@ export class TlsReload implements Part {
     if (followed.loggedMessage === message) return
     followed.loggedMessage = message
     log.error({ error: thrown }, `${source}: not reloaded, what was good stays in use`)
+    onRefused(followed.problem)
   }
 
   #succeeded({ name }: TlsSource): void {

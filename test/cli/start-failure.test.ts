@@ -56,6 +56,11 @@ describe('a start that fails', () => {
     expect(explain({ code: 'TLS_MATERIAL' })).toEqual({ reason: 'the message', exitCode: 77 })
   })
 
+  it('is told with audit.file when that cannot be opened', () => {
+    const reason = 'audit.file: the message'
+    expect(explain({ code: 'AUDIT_FILE' })).toEqual({ reason, exitCode: 78 })
+  })
+
   it.each([
     [{}],
     [{ code: 'EPIPE', address: '127.0.0.1', port: 8443 }],

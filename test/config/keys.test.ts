@@ -5,6 +5,7 @@ import { describeConfig } from '../../src/config/index.ts'
 import type { GatewayOptions } from '../../src/gateway/index.ts'
 import { errorTable } from '../../src/core/index.ts'
 import { loadValid, makePair, MINIMAL, tempFolder } from './config-file.ts'
+import { WORKING_LANE_KEYS } from './working-lane-keys.ts'
 
 type Options = GatewayOptions
 type Step = string | number
@@ -53,7 +54,13 @@ function serverKey(server: 0 | 1, key: string, option: string) {
     key: `servers.<name>.${key}`,
     path: ['servers', name, ...key.replace('[]', '.0').split('.').map(toStep)],
     written,
-    read: (options) => endpoint(options, server)[option],
+    read: (options) =>
+      option
+        .split('.')
+        .reduce<unknown>(
+          (value, name) => (value as Record<string, unknown>)[name],
+          endpoint(options, server),
+        ),
     absent,
     set,
   })
@@ -101,6 +108,12 @@ const cases: readonly KeyCase[] = [
   serverKey(0, 'connect_timeout', 'connectTimeoutMs')('250ms', 5_000, 250),
   serverKey(0, 'response_timeout', 'responseTimeoutMs')('1h', 300_000, 3_600_000),
   serverKey(0, 'idle_timeout', 'idleTimeoutMs')('1.5s', 300_000, 1_500),
+  serverKey(0, 'protocol', 'protocol')('http_sse', 'auto', 'http_sse'),
+  serverKey(0, 'http_sse.session_idle_timeout', 'httpSse.idleTimeoutMs')('3m', 600_000, 180_000),
+  serverKey(0, 'http_sse.max_lifetime', 'httpSse.maxLifetimeMs')('2d', 86_400_000, 172_800_000),
+  serverKey(0, 'http_sse.max_message', 'httpSse.maxMessageBytes')('64KiB', 10_485_760, 65_536),
+  serverKey(0, 'http_sse.replay.max_bytes', 'httpSse.replay.maxBytes')('1KiB', 1_048_576, 1_024),
+  serverKey(0, 'http_sse.replay.max_age', 'httpSse.replay.maxAgeMs')('1h', 300_000, 3_600_000),
   serverKey(1, 'endpoints[].command', 'command')('node', 'npx', 'node'),
   serverKey(1, 'endpoints[].args', 'args')(['-y', 'x'], [], ['-y', 'x']),
   serverKey(1, 'endpoints[].env', 'env')({ TOKEN: 't' }, {}, { TOKEN: 't' }),
@@ -110,6 +123,9 @@ const cases: readonly KeyCase[] = [
   serverKey(1, 'stdio.session_idle_timeout', 'idleTimeoutMs')('3m', 600_000, 180_000),
   serverKey(1, 'stdio.max_lifetime', 'maxLifetimeMs')('2d', 86_400_000, 172_800_000),
   serverKey(1, 'stdio.max_message', 'maxMessageBytes')('64KiB', 10_485_760, 65_536),
+  serverKey(1, 'protocol', 'protocol')('legacy', 'auto', 'legacy'),
+  serverKey(1, 'stdio.replay.max_bytes', 'replay.maxBytes')('1KiB', 1_048_576, 1_024),
+  serverKey(1, 'stdio.replay.max_age', 'replay.maxAgeMs')('1h', 300_000, 3_600_000),
   serverKey(1, 'stdio.stop_timeout', 'stopTimeoutMs')('1s', 5_000, 1_000),
   {
     key: 'servers.<name>.health_check.interval',
@@ -139,9 +155,9 @@ const cases: readonly KeyCase[] = [
     key: 'routes[].servers',
     path: ['routes', 0, 'servers'],
     written: ['files'],
-    read: (options) => options.routes[0]?.server,
-    absent: 'weather',
-    set: 'files',
+    read: (options) => options.routes[0]?.servers,
+    absent: ['weather'],
+    set: ['files'],
   },
   socketLimit('header_timeout', 'headerTimeoutMs')('1s', 10_000, 1_000),
   socketLimit('request_timeout', 'requestTimeoutMs')('30s', 120_000, 30_000),
@@ -192,6 +208,14 @@ const cases: readonly KeyCase[] = [
     set: true,
   },
   {
+    key: 'audit.file',
+    path: ['audit', 'file'],
+    written: '/var/log/sallyport/audit.jsonl',
+    read: (options) => options.audit?.file,
+    absent: undefined,
+    set: '/var/log/sallyport/audit.jsonl',
+  },
+  {
     key: 'state_dir',
     path: ['state_dir'],
     written: '/var/lib/sallyport',
@@ -223,6 +247,7 @@ const cases: readonly KeyCase[] = [
     absent: false,
     set: true,
   },
+  ...WORKING_LANE_KEYS,
 ]
 
 const CREDENTIAL_KEYS = [
@@ -389,9 +414,10 @@ describe('addresses', () => {
 describe('paths', () => {
   it('start at the folder of the config file', () => {
     const folder = tempFolder()
-    const text = `${MINIMAL.replace('command: npx', 'command: ./bin/server\n        cwd: data')}state_dir: state\n`
+    const text = `${MINIMAL.replace('command: npx', 'command: ./bin/server\n        cwd: data')}state_dir: state\naudit: {file: a}\n`
     const { options } = loadValid(text, {}, folder)
     expect(options.stateDir).toBe(join(folder, 'state'))
+    expect(options.audit).toEqual({ file: join(folder, 'a') })
     expect(endpoint(options, 1)).toMatchObject({
       command: join(folder, 'bin/server'),
       cwd: join(folder, 'data'),

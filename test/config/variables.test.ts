@@ -110,9 +110,9 @@ describe('a SALLYPORT__ variable', () => {
       SALLYPORT__SERVERS__FILES__ENDPOINTS__0__ENV__api_KEY: 'x',
       SALLYPORT__SERVERS__FILES__ENDPOINTS__0__ARGS__0: '-y',
     })
-    expect(options.routes).toEqual([
-      { path: '/a', server: 'files' },
-      { path: '/b', server: 'weather' },
+    expect(options.routes).toMatchObject([
+      { path: '/a', servers: ['files'] },
+      { path: '/b', servers: ['weather'] },
     ])
     expect(options.servers[1]?.endpoints[0]).toMatchObject({
       env: { A: '1', api_KEY: 'x' },
@@ -172,7 +172,7 @@ describe('a SALLYPORT__ variable', () => {
     [
       'SALLYPORT__',
       '""',
-      'unset it; known here: listeners, servers, routes, limits, sessions, admin, log, state_dir, drain_timeout, tls_reload_interval, insecure_allow_public',
+      'unset it; known here: listeners, servers, routes, limits, sessions, admin, log, audit, state_dir, drain_timeout, tls_reload_interval, insecure_allow_public',
     ],
     ['SALLYPORT____PROTO____X', '""', undefined],
   ])('%s names no key', (variable, got, mend) => {

@@ -26,6 +26,8 @@ export interface TestListenerOptions {
   readonly host?: string
   /** Default: none. */
   readonly securityHeaders?: RawHeaders
+  /** Default: false. */
+  readonly webSocket?: boolean
   readonly clock?: Clock
   readonly log?: Log
 }
@@ -109,6 +111,7 @@ export async function startListener(options: TestListenerOptions = {}): Promise<
           : (tls as ServerTlsOptions),
       http2,
       securityHeaders: options.securityHeaders ?? [],
+      webSocket: options.webSocket,
       limits: { ...LIMITS, ...options.limits },
     },
     {

@@ -7,6 +7,16 @@ import {
   type GatewayListenerOptions,
   type GatewayOptions,
 } from '../../src/gateway/index.ts'
+import {
+  DEFAULT_LEGACY_BACK_OPTIONS,
+  type LegacyBackOptions,
+} from '../../src/mcp/back/legacy/options.ts'
+import {
+  NO_TOOL_RULES,
+  type CatalogOptions,
+  type ToolRuleOptions,
+} from '../../src/mcp/catalog/options.ts'
+import type { FrontOptions } from '../../src/mcp/front/options.ts'
 import type { McpLimits } from '../../src/mcp/index.ts'
 import { silentLog } from '../../src/observability/index.ts'
 import type {
@@ -20,6 +30,12 @@ type SocketLimits = GatewayListenerOptions['limits']
 export interface TestGatewayOptions {
   /** Endpoints by server name; each server gets the route `/<name>`. */
   readonly servers: Readonly<Record<string, readonly EndpointOptions[]>>
+  /** Further routes: servers by path. */
+  readonly routes?: Readonly<Record<string, readonly string[]>>
+  readonly tools?: Readonly<Record<string, Partial<ToolRuleOptions>>>
+  readonly catalog?: Partial<CatalogOptions>
+  readonly legacy?: Partial<LegacyBackOptions>
+  readonly fronts?: Partial<FrontOptions>
   readonly listener?: Partial<GatewayListenerOptions>
   readonly socketLimits?: Partial<SocketLimits>
   readonly limits?: Partial<McpLimits>
@@ -40,6 +56,22 @@ const SOCKET_LIMITS: SocketLimits = {
   maxHeaders: 100,
   maxConcurrentStreams: 100,
   slowReaderTimeoutMs: 10_000,
+}
+
+const CATALOG: CatalogOptions = {
+  names: 'prefix',
+  pageSize: 100,
+  timeoutMs: 5_000,
+  pollIntervalMs: 300_000,
+}
+
+const FRONTS: FrontOptions = {
+  maxSessions: 10_000,
+  sessionIdleTimeoutMs: 1_800_000,
+  answerTimeoutMs: 600_000,
+  replay: { maxBytes: 1_048_576, maxAgeMs: 300_000 },
+  maxSubscriptions: 1_024,
+  maxSubscriptionsPerCaller: 1_024,
 }
 
 export function httpEndpoint(
@@ -82,6 +114,10 @@ export function nodeEndpoint(
 
 export function gatewayOptions(test: TestGatewayOptions): GatewayOptions {
   const names = Object.keys(test.servers)
+  const routes = {
+    ...Object.fromEntries(names.map((name) => [`/${name}`, [name]])),
+    ...test.routes,
+  }
   return {
     listeners: [
       {
@@ -104,8 +140,15 @@ export function gatewayOptions(test: TestGatewayOptions): GatewayOptions {
       name,
       endpoints: test.servers[name] ?? [],
       healthCheck: { intervalMs: test.healthIntervalMs ?? 30_000, timeoutMs: 2_000 },
+      legacy: { ...DEFAULT_LEGACY_BACK_OPTIONS, ...test.legacy },
+      tools: { ...NO_TOOL_RULES, ...test.tools?.[name] },
     })),
-    routes: names.map((name) => ({ path: `/${name}`, server: name })),
+    routes: Object.entries(routes).map(([path, servers]) => ({
+      path,
+      servers,
+      catalog: { ...CATALOG, ...test.catalog },
+      channels: { httpSse: true, webSocket: true },
+    })),
     limits: {
       maxBodyBytes: 4_194_304,
       maxJsonDepth: 64,
@@ -115,8 +158,11 @@ export function gatewayOptions(test: TestGatewayOptions): GatewayOptions {
       ...test.limits,
     },
     sessions: { keys: ['a session key for tests, long enough'] },
+    fronts: { ...FRONTS, ...test.fronts },
+    channelLimits: { maxOpen: 1_024, maxCalls: 100, maxMessageBytes: 16_777_216 },
     admin: undefined,
     log: { level: 'error', access: false },
+    audit: undefined,
     stateDir: '/nonexistent/sallyport-tests',
     childEnv: { PATH: process.env['PATH'] ?? '' },
     drainTimeoutMs: 5_000,

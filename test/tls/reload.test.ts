@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { systemClock, type Clock } from '../../src/core/index.ts'
 import { createLog, createMetrics } from '../../src/observability/index.ts'
-import { TlsReload } from '../../src/tls/reload.ts'
+import { type ReloadProblem, TlsReload } from '../../src/tls/reload.ts'
 import type { Expiring, TlsSource } from '../../src/tls/source.ts'
 import { issueCert } from '../support/certificates.ts'
 import { manualClock } from '../support/manual-clock.ts'
@@ -65,12 +65,14 @@ async function startReload(clock: Clock = systemClock, intervalMs = 300_000) {
   const write = (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[0])
   const metrics = createMetrics()
   const reloaded = { times: 0 }
+  const refused: ReloadProblem[] = []
   const reload = new TlsReload([source], {
     log: createLog({ level: 'info', access: false }, { write }),
     metrics,
     clock,
     intervalMs,
     onReloaded: () => void (reloaded.times += 1),
+    onRefused: (problem) => void refused.push(problem),
   })
   onTestFinished(() => reload.stop())
   await reload.start()
@@ -79,7 +81,19 @@ async function startReload(clock: Clock = systemClock, intervalMs = 300_000) {
     return values.find(({ labels }) => labels.result === result)?.value ?? 0
   }
   const lastOk = async () => (await metrics.tlsReloadOk.get()).values[0]?.value
-  return { source, reload, lines, counted, lastOk, reloaded, certFile, keyFile, first, second }
+  return {
+    source,
+    reload,
+    lines,
+    counted,
+    lastOk,
+    reloaded,
+    refused,
+    certFile,
+    keyFile,
+    first,
+    second,
+  }
 }
 
 function writeOver(file: string, from: string): void {
@@ -121,7 +135,7 @@ describe('a source', () => {
 
   it('that stays broken keeps what it had, and says so once with the cause and since when', async () => {
     const clock = manualClock()
-    const { source, reload, lines, counted, lastOk, first, keyFile, second } =
+    const { source, reload, lines, counted, lastOk, refused, first, keyFile, second } =
       await startReload(clock)
     writeOver(keyFile, second.keyFile)
     await reload.reloadNow()
@@ -132,6 +146,7 @@ describe('a source', () => {
     expect(reload.problems).toEqual([
       { source: 'listener test', sinceMs, message, files: source.files },
     ])
+    expect(refused).toEqual(reload.problems)
     expect(await lastOk()).toBe(0)
     const errors = () => lines.filter(({ level }) => level === 'error')
     expect(errors()).toEqual([
@@ -212,6 +227,7 @@ describe('a source', () => {
       clock: manualClock(),
       intervalMs: 60_000,
       onReloaded: () => {},
+      onRefused: () => {},
     })
     onTestFinished(() => reload.stop())
     await reload.start()

@@ -4,39 +4,35 @@ import {
   GatewayError,
   type AnswerEnd,
   type Clock,
-  type Exchange,
   type LiveMember,
   type RawHeaders,
   type Timer,
-} from '../core/index.ts'
-import type { EndpointStatus, Route, RoutedSink } from '../routing/index.ts'
-import type { UpstreamCall } from '../upstream/index.ts'
+} from '../../core/index.ts'
+import type { EndpointStatus, Pool, RoutedSink } from '../../routing/index.ts'
+import type { UpstreamCall } from '../../upstream/index.ts'
 import {
   encodeEvent,
   EventStreamPosition,
   isEventStream,
   KEEP_ALIVE_COMMENT,
   type Inbound,
-} from '../wire/index.ts'
-import { answerError, errorJson } from './error-answer.ts'
-import { answerHead, type AnswerHead } from './forwarding.ts'
-import type { McpLimits } from './options.ts'
+} from '../../wire/index.ts'
+import { answerError, errorJson } from '../error-answer.ts'
+import { answerHead, type AnswerHead } from '../forwarding.ts'
+import type { McpLimits } from '../options.ts'
+import type { CallOutcome, Visit } from '../visit.ts'
 import type { SealedSession } from './sessions.ts'
-
-export type CallOutcome = 'answered' | 'failed' | 'client-gone'
 
 /** One call, as far as its answer needs to know it. */
 export interface RelayedCall {
-  readonly exchange: Exchange
-  readonly route: Route
+  readonly visit: Visit
+  readonly pool: Pool
   /** Undefined for GET and DELETE. */
   readonly inbound: Inbound | undefined
   /** The session that the client named. */
   readonly session: SealedSession | undefined
   /** GET event streams and subscriptions/listen: no end of their own. */
   readonly longLived: boolean
-  /** Monotonic time at which the exchange arrived. */
-  readonly startedMs: number
 }
 
 /** What a relay asks of whoever keeps the calls. */
@@ -73,7 +69,7 @@ export class Relay implements RoutedSink, LiveMember {
   /** Ties the call to the client: from here on one's end is told to the other. */
   attach(call: UpstreamCall): void {
     this.#upstreamCall = call
-    const { answer } = this.call.exchange
+    const { answer } = this.call.visit.exchange
     answer.onDrain(() => call.resume())
     answer.onClose((end) => this.#onClientClose(end))
   }
@@ -83,18 +79,28 @@ export class Relay implements RoutedSink, LiveMember {
     return this.#position !== undefined
   }
 
+  get isOver(): boolean {
+    return this.#over
+  }
+
+  /** Leaves the exchange to somebody else, who answers it and reports it. Only before the answer has begun. */
+  withdraw(): void {
+    this.#over = true
+    this.#abandoned?.cancel()
+  }
+
   /** Ends an event stream in good order: the client sees a whole transfer and may come back elsewhere. */
   close(): void {
     if (this.#over) return
     this.#upstreamCall?.abort()
-    const { exchange } = this.call
+    const { exchange } = this.call.visit
     if (exchange.answer.started) exchange.answer.end()
     else answerError(exchange, new GatewayError('GW_DRAINING', 'the gateway is stopping'))
     this.#finish('answered')
   }
 
   onHead(status: number, raw: RawHeaders, from: EndpointStatus): void {
-    const { exchange } = this.call
+    const { exchange } = this.call.visit
     const refused = refuseHead(status)
     if (refused !== undefined) {
       this.#upstreamCall?.abort()
@@ -110,7 +116,7 @@ export class Relay implements RoutedSink, LiveMember {
   }
 
   onData(chunk: Uint8Array): boolean {
-    const { answer } = this.call.exchange
+    const { answer } = this.call.visit.exchange
     // A legacy client that left: the call runs on, its answer has nowhere to go.
     if (answer.closed) return true
     if (this.#position !== undefined) {
@@ -121,13 +127,14 @@ export class Relay implements RoutedSink, LiveMember {
   }
 
   onEnd(trailers: RawHeaders): void {
-    this.call.exchange.answer.end(undefined, answerHead(trailers).headers)
+    this.call.visit.exchange.answer.end(undefined, answerHead(trailers).headers)
     this.#finish('answered')
   }
 
   onFailure(error: GatewayError): void {
     if (this.#over) return
-    const { exchange, inbound } = this.call
+    const { visit, inbound } = this.call
+    const { exchange } = visit
     if (!exchange.answer.started) answerError(exchange, error, inbound?.id)
     else this.#breakOff(error)
     this.#finish('failed', error)
@@ -138,7 +145,8 @@ export class Relay implements RoutedSink, LiveMember {
    * client learns why; unless the stream carries event ids, for then it can be resumed and the call is not lost.
    */
   #breakOff(error: GatewayError): void {
-    const { exchange, inbound } = this.call
+    const { visit, inbound } = this.call
+    const { exchange } = visit
     const id = inbound?.kind === 'request' ? inbound.id : undefined
     const isAnswerable = this.#position?.isBetweenEvents === true && !this.#position.carriesIds
     if (id !== undefined && isAnswerable) {
@@ -150,7 +158,7 @@ export class Relay implements RoutedSink, LiveMember {
 
   #openStream(head: AnswerHead): void {
     const { clock, limits } = this.#owner
-    const { exchange } = this.call
+    const { exchange } = this.call.visit
     this.#position = new EventStreamPosition()
     const hasBufferingHint = head.headers.some((it) => it.toLowerCase() === 'x-accel-buffering')
     if (!hasBufferingHint) head.headers.push('x-accel-buffering', 'no')

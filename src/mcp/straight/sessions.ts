@@ -1,6 +1,6 @@
 // Session ids of the legacy era as clients see them: sealed, so that the endpoint's own id never leaves the gateway.
 // Nothing is stored per session.
-import { Seal } from './seal.ts'
+import { Seal } from '../seal.ts'
 
 /** What a sealed id stands for. */
 export interface SealedSession {

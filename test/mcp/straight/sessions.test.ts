@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SessionSeal } from '../../src/mcp/index.ts'
+import { SessionSeal } from '../../../src/mcp/index.ts'
 
 const KEY = 'k'.repeat(43)
 const OTHER_KEY = 'o'.repeat(43)

@@ -1,0 +1,2 @@
+// The front for clients of the legacy era.
+export { LegacyFront } from './front.ts'

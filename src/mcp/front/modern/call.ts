@@ -1,0 +1,71 @@
+// One request of a modern client: handed to the view, its answer given as one JSON object or as an event stream.
+import { GatewayError, type LiveMember } from '../../../core/index.ts'
+import { encodeEvent, type JsonObject, type RpcId } from '../../../wire/index.ts'
+import { httpStatusOf } from '../../translate/errors.ts'
+import type {
+  RpcError,
+  RpcNotification,
+  ServerView,
+  ViewCall,
+  ViewRequest,
+  ViewSink,
+} from '../../view/server-view.ts'
+import { EventAnswer, type EventAnswerContext } from '../event-answer.ts'
+import type { FrontVisit } from '../visit.ts'
+
+export interface ModernCallContext {
+  readonly answers: EventAnswerContext
+  /** Called once. */
+  readonly onOver: (call: ModernCall) => void
+}
+
+export class ModernCall implements ViewSink, LiveMember {
+  place = -1
+  readonly #id: RpcId
+  readonly #context: ModernCallContext
+  readonly #answer: EventAnswer
+  #viewCall: ViewCall | undefined
+
+  constructor(visit: FrontVisit, id: RpcId, context: ModernCallContext) {
+    this.#id = id
+    this.#context = context
+    this.#answer = new EventAnswer(visit, context.answers, { onGone: () => this.#leave() })
+  }
+
+  go(view: ServerView, request: ViewRequest): void {
+    this.#viewCall = view.call(request, this)
+    this.#answer.begin()
+  }
+
+  /** Ends it because the gateway stops. */
+  close(): void {
+    this.#leave()
+    this.#answer.fail(new GatewayError('GW_DRAINING', 'the gateway is stopping'), this.#id)
+  }
+
+  onNotification({ method, params }: RpcNotification): void {
+    this.#answer.send(encodeEvent(JSON.stringify({ jsonrpc: '2.0', method, params })))
+  }
+
+  onResult(result: JsonObject): void {
+    this.#answer.finish(JSON.stringify({ jsonrpc: '2.0', id: this.#id, result }))
+    this.#context.onOver(this)
+  }
+
+  onError(error: RpcError): void {
+    const json = JSON.stringify({ jsonrpc: '2.0', id: this.#id, error })
+    this.#answer.finish(json, httpStatusOf(error))
+    this.#context.onOver(this)
+  }
+
+  onFailure(error: GatewayError): void {
+    this.#answer.fail(error, this.#id)
+    this.#context.onOver(this)
+  }
+
+  /** Closing the stream is the cancellation (MCP 2026-07-28 transports §Cancellation). */
+  #leave(): void {
+    this.#viewCall?.cancel()
+    this.#context.onOver(this)
+  }
+}

@@ -1,0 +1,2 @@
+// The front for clients of the modern era.
+export { ModernFront, type ModernFrontContext } from './front.ts'
