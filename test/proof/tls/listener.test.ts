@@ -1,16 +1,18 @@
 // A listener in each version, suite, group and way to ask for certificates, before programs that share no code with the
 // gateway. docs/reference/tls.md is written from what is seen here (`npx vitest run test/proof/tls --update`).
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { code } from '../../../scripts/reference/markdown.ts'
 import { GROUP_NAMES } from '../../../src/tls/groups.ts'
 import { SUITE_NAMES } from '../../../src/tls/suites.ts'
-import { knockWithCurl } from './curl.ts'
+import { defaultsSeen } from './defaults-seen.ts'
 import { KNOCKERS, knockWithNode } from './knock.ts'
 import { Lab } from './lab.ts'
-import { Cells, type Defaults, grouped, inWords, renderTlsPage, type TlsPage } from './page.ts'
-import { knockWithOpenssl } from './openssl.ts'
+import { Cells, grouped, inWords, renderTlsPage, type TlsPage } from './page.ts'
 import {
+  allowedBy,
   CLASSIC_GROUPS,
+  classicOf,
+  type ClientAuthMode,
   clientAuthSettings,
   DEFAULTS,
   DEFAULTS_RSA,
@@ -18,6 +20,7 @@ import {
   GROUP_SETTINGS,
   HTTP2_FORBIDDEN,
   HYBRID_GROUPS,
+  isLetIn,
   refusalOf,
   type Setting,
   SHOWN,
@@ -27,8 +30,21 @@ import {
   WEAK,
 } from './settings.ts'
 import { OLD_SUITES, type Sighting, TLS13_SUITES, VERSIONS } from './sighting.ts'
-import { EVERYTHING, type Finding, NOT_OURS, QUICK, runTestssl, weaknessesOf } from './testssl.ts'
+import { NOT_OURS, weaknessesOf } from './testssl.ts'
+import {
+  aboutClients,
+  aboutGroups,
+  aboutSuites,
+  aboutVersions,
+  aboutWeakness,
+  LET_IN,
+  READING_LIMIT_MS,
+  TestsslReadings,
+} from './testssl-readings.ts'
 import { CHROMIUM, CURL, GNUTLS, NMAP, OPENSSL, SSLSCAN, TESTSSL } from './tool.ts'
+
+// Tests of testssl wait for readings that began before them.
+vi.setConfig({ testTimeout: READING_LIMIT_MS })
 
 const lab = new Lab()
 const CLIENT_AUTH_SETTINGS = clientAuthSettings(lab.clientCaFile, lab.crlFile)
@@ -45,13 +61,16 @@ const settings = [
 lab.start(settings)
 lab.scan(settings)
 
-let byTestssl: Promise<readonly Finding[]> | undefined
-beforeAll(() => {
-  if (!TESTSSL.isInstalled) return
-  // It takes a minute, most of which it waits; the other tests run meanwhile.
-  byTestssl = runTestssl(lab.target(DEFAULTS), EVERYTHING, lab.folder)
-  byTestssl.catch(() => {})
-})
+const withoutCertificate = (mode: ClientAuthMode): readonly string[] =>
+  isLetIn(mode) ? ['1.2', '1.3', LET_IN] : ['1.2', '1.3']
+
+const testssl = new TestsslReadings(lab, [
+  ...VERSION_SETTINGS.map((setting) => aboutVersions(setting, allowedBy(setting))),
+  ...SUITE_SETTINGS.map((setting) => aboutSuites(setting, [setting.suite])),
+  ...GROUP_SETTINGS.map((setting) => aboutGroups(setting, classicOf(setting))),
+  ...CLIENT_AUTH_SETTINGS.map((setting) => aboutClients(setting, withoutCertificate(setting.mode))),
+  aboutWeakness(WEAK, VERSIONS),
+])
 
 const cells = {
   versions: new Cells(),
@@ -70,7 +89,7 @@ const outOf = (seen: Sighting): object =>
 const REFUSED: Sighting = { kind: 'refused', alert: 'handshake_failure' }
 
 describe.each(VERSION_SETTINGS)('versions: $name', (setting) => {
-  const allowed = VERSIONS.filter((version) => version >= setting.min && version <= setting.max)
+  const allowed = allowedBy(setting)
   const note = (column: string, text: string): void =>
     cells.versions.note(code(setting.name), column, text)
 
@@ -101,6 +120,12 @@ describe.each(VERSION_SETTINGS)('versions: $name', (setting) => {
     expect([...versions]).toEqual(allowed)
     expect(new Set(preferences)).toEqual(new Set(['server']))
     note(NMAP.name, [...versions].join(', '))
+  })
+
+  it.runIf(TESTSSL.isInstalled)('testssl finds what is allowed, and nothing else', async () => {
+    const { seen } = await testssl.of(setting)
+    expect(seen).toEqual(allowed)
+    note(TESTSSL.name, seen.join(', '))
   })
 
   it.runIf(CHROMIUM.isInstalled)('chromium agrees on the newest that it has as well', () => {
@@ -140,6 +165,12 @@ describe.each(SUITE_SETTINGS)('suites: $suite', (setting) => {
     const { suites, leastStrength, warnings } = lab.seen('nmap', setting)
     expect(suites).toMatchObject([{ version: '1.2', suite }])
     note(NMAP.name, [leastStrength, ...warnings].join(', '))
+  })
+
+  it.runIf(TESTSSL.isInstalled)('testssl finds it alone', async () => {
+    const { seen } = await testssl.of(setting)
+    expect(seen).toEqual([suite])
+    note(TESTSSL.name, 'agreed')
   })
 
   it.runIf(CHROMIUM.isInstalled)(
@@ -187,6 +218,16 @@ describe.each(GROUP_SETTINGS)('groups: $group', (setting) => {
     const groups = new Set(lab.seen('nmap', setting).suites.map(({ group }) => group))
     expect([...groups]).toEqual(isHybrid || group === 'X448' ? [] : [group])
     note(NMAP.name, groups.size === 0 ? 'finds none' : 'agreed')
+  })
+
+  it.runIf(TESTSSL.isInstalled)('testssl finds no other', async () => {
+    const { seen, findings } = await testssl.of(setting)
+    expect(seen).toEqual(isHybrid ? [] : [group])
+    const isRefused = findings.some(({ finding }) =>
+      finding.includes("doesn't seem to be a TLS/SSL enabled server"),
+    )
+    expect(isRefused).toBe(isHybrid)
+    note(TESTSSL.name, isRefused ? 'finds none' : 'agreed')
   })
 
   it.runIf(CHROMIUM.isInstalled)(
@@ -242,6 +283,15 @@ describe.each(CLIENT_AUTH_SETTINGS)('client certificates: $name', (setting) => {
     note('none', NMAP.name, 'suites')
   })
 
+  it.runIf(TESTSSL.isInstalled)(
+    'testssl, which has none, finds the versions of the defaults',
+    async () => {
+      const { seen } = await testssl.of(setting)
+      expect(seen).toEqual(withoutCertificate(mode))
+      note('none', TESTSSL.name, isLetIn(mode) ? 'in' : 'out')
+    },
+  )
+
   it.runIf(CHROMIUM.isInstalled)('chromium, which has none', () => {
     const { handshake, failure } = lab.seen('chromium', setting)
     const refusal = refusalOf(mode, 'none', '1.3')
@@ -286,7 +336,7 @@ describe.each([DEFAULTS, DEFAULTS_RSA])('$name', (setting) => {
 })
 
 it.runIf(TESTSSL.isInstalled)('testssl finds nothing weak in the defaults', async () => {
-  const findings = (await byTestssl) ?? []
+  const findings = await testssl.everything()
   expect(weaknessesOf(findings)).toEqual([])
   expect(findings.filter(({ severity }) => severity === 'OK').length).toBeGreaterThan(30)
   const heartbeat = findings.find(({ id }) => id === 'heartbleed')?.finding
@@ -305,14 +355,10 @@ describe('a weak listener is found to be weak', () => {
   })
 
   it.runIf(TESTSSL.isInstalled)('by testssl', async () => {
-    await byTestssl
-    const findings = await runTestssl(lab.target(WEAK), QUICK, lab.folder)
-    expect(weaknessesOf(findings)).toEqual(
-      expect.arrayContaining([
-        'LOW TLS1: offered (deprecated)',
-        'LOW TLS1_1: offered (deprecated)',
-      ]),
-    )
+    const { seen, findings } = await testssl.of(WEAK)
+    expect(seen).toEqual(VERSIONS)
+    const deprecated = ['LOW TLS1: offered (deprecated)', 'LOW TLS1_1: offered (deprecated)']
+    expect(weaknessesOf(findings)).toEqual(expect.arrayContaining(deprecated))
   })
 })
 
@@ -336,7 +382,7 @@ it.runIf(isComplete)(`is what docs/reference/tls.md says (with ${needed}, chromi
 })
 
 async function everythingSeen(): Promise<TlsPage> {
-  const tools = [...KNOCKERS.map(({ tool }) => tool), SSLSCAN, NMAP, CHROMIUM]
+  const tools = [...KNOCKERS.map(({ tool }) => tool), SSLSCAN, NMAP, TESTSSL, CHROMIUM]
   const columns = tools.map(({ name }) => name)
   const namesOf = (settings: readonly Setting[]) => settings.map(({ name }) => code(name))
   const clientRows = CLIENT_AUTH_SETTINGS.flatMap(({ mode }) =>
@@ -344,33 +390,11 @@ async function everythingSeen(): Promise<TlsPage> {
   )
   return {
     tools: [...PAGE_TOOLS.keys()],
-    defaults: await defaultsSeen(),
+    defaults: await defaultsSeen(lab),
     versions: cells.versions.render('Listener', namesOf(VERSION_SETTINGS), columns),
     suites: cells.suites.render('Suite', namesOf(SUITE_SETTINGS), columns),
     groups: cells.groups.render('Group', namesOf(GROUP_SETTINGS), [...columns, 'Node']),
     clientAuth: cells.clientAuth.render('Mode, certificate', clientRows, columns),
     setAside: NOT_OURS,
-  }
-}
-
-async function defaultsSeen(): Promise<Defaults> {
-  const target = lab.target(DEFAULTS)
-  const suitesIn = (setting: Setting, version: string): readonly string[] =>
-    lab.seen('nmap', setting).suites.flatMap((it) => (it.version === version ? it.suite : []))
-  const groups: string[] = []
-  for (const group of CLASSIC_GROUPS) {
-    const { kind } = await knockWithOpenssl(target, { version: '1.3', group })
-    if (kind === 'agreed') groups.push(group)
-  }
-  const { handshake } = lab.seen('chromium', DEFAULTS)
-  const overHttp1 = await knockWithCurl(target, { http1: true })
-  const agreed = [handshake, overHttp1].flatMap((it) => (it.kind === 'agreed' ? it : []))
-  return {
-    versions: lab.seen('sslscan', DEFAULTS).versions,
-    tls13Suites: suitesIn(DEFAULTS, '1.3'),
-    ecSuites: suitesIn(DEFAULTS, '1.2'),
-    rsaSuites: suitesIn(DEFAULTS_RSA, '1.2'),
-    groups: [...agreed.flatMap(({ group }) => group ?? []), ...groups],
-    protocols: agreed.flatMap(({ protocol }) => protocol ?? []),
   }
 }

@@ -40,6 +40,10 @@ export const VERSION_SETTINGS: readonly VersionSetting[] = [
   fromTo('1.0', '1.3'),
 ]
 
+export function allowedBy({ min, max }: VersionSetting): readonly Version[] {
+  return VERSIONS.filter((version) => version >= min && version <= max)
+}
+
 /** What comes of offering one version. */
 export function expectedOf({ min, max }: VersionSetting, offered: Version): Partial<Sighting> {
   if (offered >= min && offered <= max) return { kind: 'agreed', version: offered }
@@ -89,6 +93,11 @@ export const GROUP_SETTINGS: readonly GroupSetting[] = [...HYBRID_GROUPS, ...CLA
   (group) => ({ name: group, tls: { curve_preferences: [group] }, key: 'rsa', group }),
 )
 
+/** What a program that knows no hybrid can find. */
+export function classicOf({ group }: GroupSetting): readonly Group[] {
+  return CLASSIC_GROUPS.filter((each) => each === group)
+}
+
 export const SHOWN = ['none', 'self-signed', 'wrong CA', 'expired', 'revoked', 'right'] as const
 export type Shown = (typeof SHOWN)[number]
 
@@ -133,4 +142,9 @@ export function refusalOf(
   if (shown !== 'none') return { kind: 'closed' }
   const alert = version === '1.3' ? 'certificate_required' : 'handshake_failure'
   return { kind: 'refused', alert }
+}
+
+/** Whether a client gets in that shows nothing. */
+export function isLetIn(mode: ClientAuthMode): boolean {
+  return refusalOf(mode, 'none', '1.3') === undefined
 }
