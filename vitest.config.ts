@@ -7,7 +7,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/proof/**'] },
+        test: {
+          name: 'fast',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/proof/**'],
+          // The runner leaves a core free for itself, which on a machine with two of them means one worker.
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
@@ -15,7 +22,9 @@ export default defineConfig({
           name: 'proof',
           include: ['test/proof/**/*.test.ts'],
           testTimeout: 180_000,
+          // What measures, scans or loads is alone on the machine.
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

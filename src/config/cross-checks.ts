@@ -126,6 +126,15 @@ function checkRoutes({ routes, serverNames }: Draft): Finding[] {
       })
     }
     for (const [at, name] of value.servers.entries()) {
+      const earlier = value.servers.indexOf(name)
+      if (earlier < at) {
+        found.push({
+          path: ['routes', index, 'servers', at],
+          expected: 'every server once',
+          got: `${JSON.stringify(name)}, which servers[${earlier}] is`,
+          mend: 'remove it',
+        })
+      }
       if (serverNames.includes(name)) continue
       const near = suggest(name, serverNames)
       found.push({

@@ -110,12 +110,12 @@ const cases: readonly FaultCase[] = [
   {
     what: 'an unknown key that is like none',
     text: `${MINIMAL}sessions: {cookie: a}\n`,
-    line: '13:12: sessions.cookie: expected a key that exists here, got the unknown key "cookie"; remove it; known here: keys',
+    line: '13:12: sessions.cookie: expected a key that exists here, got the unknown key "cookie"; remove it; known here: max_sessions, idle_timeout, answer_timeout, replay, keys',
   },
   {
     what: 'a key that JavaScript would take for something else',
     text: `${MINIMAL}sessions: {__proto__: {keys: []}}\n`,
-    line: '13:12: sessions.__proto__: expected a key that exists here, got the unknown key "__proto__"; remove it; known here: keys',
+    line: '13:12: sessions.__proto__: expected a key that exists here, got the unknown key "__proto__"; remove it; known here: max_sessions, idle_timeout, answer_timeout, replay, keys',
   },
   {
     what: 'a key twice',
@@ -158,9 +158,9 @@ const cases: readonly FaultCase[] = [
     line: '11:28: routes[0].servers[0]: expected the name of a server under servers, got "wether"; did you mean "weather"?',
   },
   {
-    what: 'a route to two servers',
-    text: changed('[weather]', '[weather, files]'),
-    line: '11:27: routes[0].servers: expected a list with exactly one server, got a list of 2; write one name, like [weather]; several servers behind one route are not supported',
+    what: 'a route that leads to a server twice',
+    text: changed('[weather]', '[weather, files, weather]'),
+    line: '11:44: routes[0].servers[2]: expected every server once, got "weather", which servers[0] is; remove it',
   },
   {
     what: 'two routes with one path',

@@ -34,7 +34,7 @@ export function cachePolicyOf(set: CatalogueSet): {
 } {
   const isWhole = !set.catalogues.includes(undefined)
   return {
-    ttlMs: isWhole ? Math.floor(set.freshForMs) : 0,
+    ttlMs: Math.floor(set.freshForMs),
     cacheScope: isWhole && set.isPublic ? 'public' : 'private',
   }
 }

@@ -15,7 +15,7 @@ export interface CatalogueSet {
   readonly catalogues: readonly (Catalogue | undefined)[]
   /** Why a server is missing. */
   readonly errors: readonly (GatewayError | RpcError | undefined)[]
-  /** Time for which all of them stand. */
+  /** Time for which all of them stand; 0 when one is missing. */
   readonly freshForMs: number
   readonly isPublic: boolean
 }

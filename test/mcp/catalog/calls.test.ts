@@ -163,6 +163,13 @@ describe('rules for tools', () => {
     expect(a.asked('tools/call')).toHaveLength(2)
   })
 
+  it('do not offer the tool whose name went to another', async () => {
+    const a = echo(new ScriptedView('a', { tools: [tool('fresh', { own: true }), tool('old')] }))
+    const view = merged([a], { rules: { a: { rename: new Map([['old', 'fresh']]) } } })
+    const { result } = await ask(view, 'tools/list').answer
+    expect(result?.['tools']).toEqual([tool('fresh')])
+  })
+
   it('let two tools change names', async () => {
     const swap = {
       a: {

@@ -103,6 +103,31 @@ describe('a subscription', () => {
     ])
   })
 
+  it('hears of a resource by the wrapped URI, if it named it so without need', async () => {
+    const { a, view } = pair()
+    const heard = listen(view, { resourceSubscriptions: ['sallyport://a/x://1'] })
+    await listed(view, 'resources/list')
+    await settle()
+    a.change(UPDATED, { uri: 'x://1' })
+    expect(heard.changes).toEqual([updated('sallyport://a/x://1')])
+  })
+
+  it('hears nothing before it is acknowledged, and then all of it', async () => {
+    const { clock, a, b, view } = pair()
+    b.honour = undefined
+    const heard = listen(view, {
+      toolsListChanged: true,
+      resourceSubscriptions: ['sallyport://a/x://1'],
+    })
+    await settle()
+    a.change(TOOLS_CHANGED)
+    a.change(UPDATED, { uri: 'x://1' })
+    clock.advance(1_000)
+    expect(heard.changes).toEqual([])
+    for (const it of b.openListens) b.acknowledge(it, it.request.filter)
+    expect(heard.changes).toEqual([updated('sallyport://a/x://1'), { method: TOOLS_CHANGED }])
+  })
+
   it('hears of tasks by the ids that it named', async () => {
     const { a, b, view } = pair()
     const heard = listen(view, { taskIds: ['b:t1', 'c:t2', 'odd'] })
@@ -191,6 +216,23 @@ describe('subscriptions at a server', () => {
     expect([heard.ends, heard.failures]).toEqual([0, []])
   })
 
+  it('come about later when the server was away at first, and it is told that something may have changed', async () => {
+    const { clock, a, view } = pair()
+    a.honour = undefined
+    const heard = listen(view, { toolsListChanged: true })
+    await settle()
+    const [refused] = a.listens
+    if (refused === undefined) throw new Error('nobody listens')
+    refused.isCancelled = true
+    refused.sink.onFailure(unreachable())
+    expect(heard.acknowledged).toEqual([{ toolsListChanged: true }])
+    a.honour = (filter) => filter
+    clock.advance(500)
+    await settle()
+    clock.advance(50)
+    expect(heard.changes).toEqual([{ method: TOOLS_CHANGED }])
+  })
+
   it('are tried again ever more seldom while the server is away', async () => {
     const { clock, a, view } = pair()
     listen(view, { toolsListChanged: true })
@@ -230,5 +272,33 @@ describe('subscriptions at a server', () => {
     clock.advance(50)
     expect(heard.changes).toEqual([{ method: TOOLS_CHANGED }])
     expect(await listed(view, 'tools/list')).toEqual(['a_new', 'b_x'])
+  })
+
+  it('of a client make a change known that the server tells nobody else of', async () => {
+    const { a, view } = pair()
+    await listed(view, 'tools/list', {}, caller('ann'))
+    const bob = caller('bob')
+    await listed(view, 'tools/list', {}, bob)
+    await settle()
+    listen(view, { toolsListChanged: true }, bob)
+    await settle()
+    a.script.tools = [tool('new')]
+    const toBob = a.openListens.find((it) => it.request.caller.key === 'bob')
+    toBob?.sink.onNotification({ method: TOOLS_CHANGED })
+    expect(await listed(view, 'tools/list', {}, bob)).toEqual(['a_new', 'b_x'])
+  })
+
+  it('of the cache are let go where the server tells of nothing, and tried again after a minute', async () => {
+    const { clock, a, view } = pair()
+    a.honour = () => ({})
+    await listed(view, 'tools/list')
+    await settle()
+    expect([a.listens.length, a.openListens.length]).toEqual([1, 0])
+    await listed(view, 'tools/list')
+    expect(a.listens).toHaveLength(1)
+    clock.advance(60_000)
+    await listed(view, 'tools/list')
+    await settle()
+    expect(a.listens).toHaveLength(2)
   })
 })

@@ -208,9 +208,9 @@ describe('pages', () => {
   })
 
   it('are no longer than asked for', async () => {
-    const view = merged([new ScriptedView('a', { tools: numbered(5) }), new ScriptedView('b')], {
-      pageSize: 2,
-    })
+    const script = { tools: numbered(5), cacheScope: 'public' } as const
+    const views = ['a', 'b'].map((name) => new ScriptedView(name, script))
+    const view = merged(views, { pageSize: 2 })
     const { result } = await ask(view, 'tools/list').answer
     expect(itemsOf(result as JsonObject)).toHaveLength(2)
     expect(result?.['cacheScope']).toBe('private')

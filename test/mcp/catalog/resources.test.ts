@@ -198,8 +198,9 @@ describe('URIs in results', () => {
   it('that no list knows stay as they are, and are read where they came from', async () => {
     const [a, b] = [library('a', ['y://'], []), library('b', ['z://'], [])]
     const view = merged([a, b])
-    await listed(view, 'resources/list')
-    await listed(view, 'resources/templates/list')
+    for (const who of ['ann', 'bob'].map((it) => caller(it))) {
+      await listed(view, 'resources/list', {}, who)
+    }
     for (const it of [a, b]) it.script.resources = [resource('x://new')]
     for (const [server, uri] of [
       [b, 'x://new'],
@@ -212,6 +213,13 @@ describe('URIs in results', () => {
     expect(await read(view, 'x://new')).toMatchObject([{ text: 'b' }])
     // What one caller was told is not remembered for another.
     expect(await read(view, 'x://new', caller('bob'))).toMatchObject([{ text: 'a' }])
+  })
+
+  it('that look wrapped are wrapped again', async () => {
+    const [a, b] = [library('a', ['x://1']), library('b', [])]
+    const { answer } = ask(merged([a, b]), 'tools/call', { name: 'b_x' })
+    b.asked('tools/call')[0]?.sink.onResult(links(['sallyport://b/x://1']))
+    expect((await answer).result).toEqual(links(['sallyport://b/sallyport://b/x://1']))
   })
 
   it('of a read are those of the parts it gave', async () => {

@@ -1,11 +1,12 @@
 // An exchange that never was on a wire: a message of a channel in the form in which everybody else's reaches the endpoint.
 // Who the client is and what it said about itself comes from the real exchange that the message arrived on.
-import type {
-  Answer,
-  Exchange,
-  ListenerIdentity,
-  PeerIdentity,
-  RawHeaders,
+import {
+  Content,
+  type Answer,
+  type Exchange,
+  type ListenerIdentity,
+  type PeerIdentity,
+  type RawHeaders,
 } from '../../../core/index.ts'
 
 export interface VirtualRequest {
@@ -107,6 +108,10 @@ export class VirtualExchange implements Exchange {
   /** The channel has kept to the same limit before there was an exchange. */
   readBody(_maxBytes: number): Promise<Buffer> {
     return Promise.resolve(this.#body)
+  }
+
+  readContent(_maxBytes: number): Promise<Content> {
+    return Promise.resolve(Content.of(this.#body))
   }
 }
 

@@ -1,6 +1,7 @@
 // One request of a modern client: handed to the view, its answer given as one JSON object or as an event stream.
 import { GatewayError, type LiveMember } from '../../../core/index.ts'
 import { encodeEvent, type JsonObject, type RpcId } from '../../../wire/index.ts'
+import { stringifyResult } from '../../catalog/serialised.ts'
 import { httpStatusOf } from '../../translate/errors.ts'
 import type {
   RpcError,
@@ -48,7 +49,9 @@ export class ModernCall implements ViewSink, LiveMember {
   }
 
   onResult(result: JsonObject): void {
-    this.#answer.finish(JSON.stringify({ jsonrpc: '2.0', id: this.#id, result }))
+    const id = JSON.stringify(this.#id)
+    // Lists that many answers share have their text already.
+    this.#answer.finish(`{"jsonrpc":"2.0","id":${id},"result":${stringifyResult(result)}}`)
     this.#context.onOver(this)
   }
 
