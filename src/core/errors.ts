@@ -184,7 +184,7 @@ export const errorTable = {
     level: 'info',
     retry: 'never',
     meaning:
-      'The server behind this route speaks only the legacy era and the client only the modern one; error.data.supported lists the versions the server speaks. Translation between eras does not exist yet.',
+      'The server speaks another era of MCP than it was taken for, and refused the call twice; see what it answers to initialize and to server/discover, or pin servers.*.protocol.',
   },
   GW_SESSION_REQUIRED: {
     source: 'client',
@@ -361,7 +361,7 @@ export const errorTable = {
     level: 'info',
     retry: 'never',
     meaning:
-      'Last-Event-ID names no event of a stream that can still be resumed: it was never sent in this session, or longer ago than sessions.replay keeps it.',
+      'Last-Event-ID names no event of a stream that can still be resumed: it was never sent in this session, or longer ago than sessions.replay (stdio.replay, http_sse.replay) keeps it.',
   },
   GW_WEBSOCKET_HANDSHAKE: {
     source: 'client',

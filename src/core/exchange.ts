@@ -1,5 +1,6 @@
 // One HTTP request and its answer, as every stage after the listener sees it. The listener implements these
 // interfaces over HTTP/1.1 and HTTP/2; nothing behind it knows which one it was.
+import type { Content } from './content.ts'
 
 /** Header fields in wire order: name, value, name, value, … Names keep the sender's case unless said otherwise. */
 export type RawHeaders = readonly string[]
@@ -64,10 +65,12 @@ export interface Exchange {
   /** True when the header came more than once: the value of `header` is then a join of several. */
   isRepeated(name: string): boolean
   /**
-   * Reads the whole body. May be called once.
+   * Reads the whole body. It or `readContent` may be called, once.
    * @throws GatewayError GW_BODY_TOO_LARGE, GW_REQUEST_TIMEOUT, GW_CLIENT_GONE
    */
   readBody(maxBytes: number): Promise<Buffer>
+  /** As `readBody`, without joining the pieces that the body came in. */
+  readContent(maxBytes: number): Promise<Content>
 }
 
 /** How an answer ended: all of it was handed to the socket, or the client left, or did not read. */
@@ -83,8 +86,11 @@ export interface Answer {
   readonly status: number
   /** Sends the head. `headers` must be free of hop-by-hop fields. Flushes at once for event streams. */
   start(status: number, headers: RawHeaders): void
-  /** Hands over a chunk. False means: the client is behind, wait for `onDrain` before the next. */
-  write(chunk: Uint8Array): boolean
+  /**
+   * Hands over a chunk. False means: the client is behind, wait for `onDrain` before the next. `onTaken` is called when
+   * nobody reads from the chunk any more, if that is known: it may never be.
+   */
+  write(chunk: Uint8Array, onTaken?: () => void): boolean
   /** Ends the answer, with an optional last chunk and trailer fields. */
   end(chunk?: Uint8Array, trailers?: RawHeaders): void
   /** Ends the answer in error after the head was sent: the client sees a broken transfer, never a short one that looks whole. */

@@ -1,5 +1,6 @@
 // Shared by every folder; imports none of them.
 export { systemClock, type Clock, type Timer } from './clock.ts'
+export { Content } from './content.ts'
 export {
   errorTable,
   GatewayError,
@@ -25,3 +26,4 @@ export { LiveSet, type LiveMember } from './live-set.ts'
 export type { Part } from './part.ts'
 export { parseDurationMs } from './quantity.ts'
 export { renderErrorBody, renderErrorJson } from './error-body.ts'
+export { freeMemory, isOwner, isWholeMemory, markOwner } from './spent-memory.ts'

@@ -14,7 +14,6 @@ import { Agent, fetch as undiciFetch, type RequestInit as UndiciInit } from 'und
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keepCertificates } from '../../demo/certificates.ts'
 import type { EndpointOptions } from '../../src/upstream/index.ts'
-import { LEGACY_VERSIONS } from '../../src/wire/index.ts'
 import {
   startEverythingServer,
   type EverythingServer,
@@ -23,7 +22,6 @@ import { callText, connectClient, type Era } from '../fixtures/everything-stdio/
 import { httpEndpoint, nodeEndpoint, startTestGateway } from '../support/gateway.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { serverTlsOptions } from '../support/tls-options.ts'
-import { modernRequest } from '../support/mcp-messages.ts'
 
 const fixture = (name: string): string =>
   resolve(import.meta.dirname, `../fixtures/everything-stdio/${name}.ts`)
@@ -236,19 +234,13 @@ describe('a client that finds a server of the other era', () => {
     expect(await callText(client, 'echo', { text: 'hi' })).toContain('hi')
   })
 
-  it('is told which versions the server speaks, when the client speaks none of them', async () => {
+  it('is served in its own words when it speaks no other', async () => {
     const gateway = await startAll()
-    await expect(connect(gateway, '/stdio-legacy', 'modern')).rejects.toThrow('negotiation failed')
-    const { method, headers, body } = modernRequest('tools/list', {}, 'q')
-    const url = `${gateway.url}/stdio-legacy`
-    const answer = await gateway.trustingFetch(url, { method, headers, body })
-    expect(answer.status).toBe(400)
-    expect(await answer.json()).toMatchObject({
-      id: 'q',
-      // No error of the modern era's own: a client of both eras takes those as proof of a modern server and stays.
-      error: { code: -32600, data: { requested: '2026-07-28', supported: LEGACY_VERSIONS } },
-    })
-    await expect(connectV1(gateway, '/stdio-modern')).rejects.toThrow('2026-07-28')
+    const modern = await connect(gateway, '/stdio-legacy', 'modern')
+    expect(await callText(modern, 'ask', { kind: 'elicitation' })).toContain('Alice')
+    const legacy = await connectV1(gateway, '/stdio-modern')
+    const asked = await legacy.callTool({ name: 'ask', arguments: { kind: 'sampling' } })
+    expect(textOf(asked)).toContain('Paris')
   })
 })
 
