@@ -72,7 +72,7 @@ export class Session implements LinkListener {
       ...context,
       calls: this.#calls,
       tell: (line) => this.#link?.send(line),
-      onNoSession: (failure) => this.end('refused', failure),
+      onNoSession: (failure) => void this.end('refused', failure),
     })
     this.#lastMessageAtMs = context.clock.monotonicMs()
   }
@@ -131,10 +131,13 @@ export class Session implements LinkListener {
     this.#reading.open(headers, answer)
   }
 
-  /** Ends the session and its link; what is still open hears `failure`, its GET stream just ends. */
-  end(reason: StopReason, failure: GatewayError): void {
+  /**
+   * Ends the session and its link; what is still open hears `failure`, its GET stream just ends. Resolves when the link is
+   * gone, and with it what it took up: a child that is ending still counts among max_children.
+   */
+  end(reason: StopReason, failure: GatewayError): Promise<void> {
     this.#settleAll(failure)
-    void this.#link?.stop(reason)
+    return this.#link?.stop(reason) ?? Promise.resolve()
   }
 
   /** Ends the GET stream in good order: it has no end of its own. */
@@ -202,7 +205,7 @@ export class Session implements LinkListener {
     // A call that has ended meanwhile has its answer.
     if (refused === undefined || call.open.size === 0) return
     this.#unanswered.fail(call, refused)
-    if (call.isInitialize) this.end('refused', unknownSession())
+    if (call.isInitialize) void this.end('refused', unknownSession())
   }
 
   /** What the client's own notifications and responses mean for calls under way. */
@@ -220,7 +223,7 @@ export class Session implements LinkListener {
     if (call.isInitialize) answer.sessionId = this.id
     call.stream.attach(answer, () => {
       // A session whose id reached nobody is of use to nobody.
-      if (call.isInitialize) this.end('abandoned', unknownSession())
+      if (call.isInitialize) void this.end('abandoned', unknownSession())
     })
     if (this.#streams.primes) answer.expectMessage(RESUMABLE_AFTER_MS)
     else answer.expectMessage()
@@ -250,7 +253,7 @@ export class Session implements LinkListener {
 
   #onInitializeRefused(message: JsonObject, line: Buffer, stream: SessionStream): void {
     const answer = stream.release()
-    this.end('refused', unknownSession())
+    void this.end('refused', unknownSession())
     if (answer === undefined) return
     answer.sessionId = undefined
     const body = Buffer.from(line)

@@ -11,6 +11,9 @@ import { draining, sessionRequired, unknownSession } from './refusals.ts'
 import { Session, type Refusal } from './session.ts'
 
 /** Enough that ids cannot be guessed: they are sealed on their way out, but this must not be the only lock. */
+/** Longest wait for the end of a session’s child before a DELETE is answered. */
+const MAX_END_MS = 1_000
+const OK = 200
 const SESSION_ID_BYTES = 24
 
 export interface SessionsContext {
@@ -69,12 +72,22 @@ export class Sessions {
     this.#find(request.sessionId, answer)?.open(request, answer)
   }
 
-  /** DELETE: ends the session. 200, as the official SDKs answer. */
+  /**
+   * DELETE: ends the session. 200, as the official SDKs answer, once there is room for another session: whoever ends one to
+   * begin the next would be refused while its child is ending. A child that takes its time is not waited for.
+   */
   end(request: UpstreamRequest, answer: AnswerStream): void {
     const session = this.#find(request.sessionId, answer)
     if (session === undefined) return
-    this.#end(session, 'deleted')
-    answer.finishEmpty(200)
+    void this.#endFor(session, answer)
+  }
+
+  async #endFor(session: Session, answer: AnswerStream): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    const timer = this.#context.clock.after(MAX_END_MS, () => late.resolve())
+    await Promise.race([session.end('deleted', unknownSession()), late.promise])
+    timer.cancel()
+    answer.finishEmpty(OK)
   }
 
   /** Ends sessions that were silent for too long or have lived their time. Called about once a second. */
@@ -83,7 +96,8 @@ export class Sessions {
     const nowMs = clock.monotonicMs()
     for (const session of this.#held.values()) {
       session.tick()
-      if (nowMs - session.startedAtMs >= limits.maxLifetimeMs) session.end('lifetime', tooOld())
+      if (nowMs - session.startedAtMs >= limits.maxLifetimeMs)
+        void session.end('lifetime', tooOld())
       else if (session.idleForMs >= limits.idleTimeoutMs) this.#end(session, 'idle')
     }
   }
@@ -98,7 +112,7 @@ export class Sessions {
 
   /** Ends all sessions, whatever they do. */
   stop(): void {
-    for (const session of this.#held.values()) session.end('shutdown', draining())
+    for (const session of this.#held.values()) void session.end('shutdown', draining())
   }
 
   #find(id: string | undefined, answer: AnswerStream): Session | undefined {
@@ -109,6 +123,6 @@ export class Sessions {
   }
 
   #end(session: Session, reason: StopReason): void {
-    session.end(reason, unknownSession())
+    void session.end(reason, unknownSession())
   }
 }
