@@ -1,5 +1,5 @@
-// The content of one message as it came off the wire: in pieces, which whoever only passes them on need not join. Its
-// memory goes back as soon as those who asked to be waited for are done, unless somebody got hold of the bytes.
+// The content of one message as it came off the wire: in pieces, which whoever only passes them on need not join. Once it
+// was sent its memory goes back as soon as all who hold it are done, unless somebody got hold of the bytes themselves.
 import { freeMemory } from './spent-memory.ts'
 
 const EMPTY = Buffer.alloc(0)
@@ -9,6 +9,7 @@ export class Content {
   /** Undefined once the memory was given back. */
   #chunks: readonly Buffer[] | undefined
   #holderCount = 0
+  #isSent = false
   /** Somebody may keep the bytes for longer than they hold the content. */
   #isShared = false
 
@@ -59,12 +60,18 @@ export class Content {
     this.#holderCount++
   }
 
-  /** After the last one nobody may ask for the content again. */
+  /** Whoever does so needs the content no more. What was never sent stays all the same: somebody may still mean to. */
   letGo(): void {
     this.#holderCount--
-    if (this.#holderCount > 0 || this.#isShared) return
+    if (this.#holderCount > 0 || this.#isShared || !this.#isSent) return
     const chunks = this.#chunks ?? []
     this.#chunks = undefined
     for (const chunk of chunks) freeMemory(chunk)
+  }
+
+  /** As `letGo`, for whoever has sent all of it, and to the end: the kernel must not be reading from it any more. */
+  letGoSent(): void {
+    this.#isSent = true
+    this.letGo()
   }
 }

@@ -59,9 +59,10 @@ export class Http1Answer extends PacedAnswer {
     if (isEventStream(headers)) response.flushHeaders()
   }
 
-  protected send(piece: Uint8Array): boolean {
+  protected send(piece: Uint8Array, onTaken?: () => void): boolean {
     const response = this.#response
-    const isTaken = response.write(piece)
+    const isTaken =
+      onTaken === undefined ? response.write(piece) : writeTelling(response, piece, onTaken)
     if (!isTaken && !this.#isListening) {
       this.#isListening = true
       response.on('drain', () => this.drained())
@@ -132,4 +133,11 @@ export class Http1Answer extends PacedAnswer {
     this.over(this.#response.socket === null ? 'finished' : 'client-gone')
     this.#connection.turnOver(this.#exchange)
   }
+}
+
+/** After an error nobody knows how much of the piece is still being read. */
+function writeTelling(response: ServerResponse, piece: Uint8Array, onTaken: () => void): boolean {
+  return response.write(piece, (error) => {
+    if (error === undefined || error === null) onTaken()
+  })
 }

@@ -1,6 +1,7 @@
 // One request over HTTP/1.1 or 1.0: the exchange that the stages behind see, or a refusal that waits for its turn.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
+  type Content,
   GatewayError,
   type Exchange,
   type ListenerIdentity,
@@ -74,6 +75,8 @@ export class Http1Exchange implements Exchange {
       stream: request,
       hasContent: isChunked || (contentLength ?? 0) > 0,
       contentLength,
+      // Node copies them out of the parser's own memory.
+      ownsChunks: true,
       // HTTP/1.0 has no interim answers (RFC 9110 §10.1.1).
       sendContinue:
         expectsContinue && this.httpVersion === '1.1' ? () => response.writeContinue() : undefined,
@@ -98,7 +101,11 @@ export class Http1Exchange implements Exchange {
     return isRepeatedField(this.rawHeaders, name)
   }
 
-  readBody(maxBytes: number): Promise<Buffer> {
+  async readBody(maxBytes: number): Promise<Buffer> {
+    return (await this.body.read(maxBytes)).bytes()
+  }
+
+  readContent(maxBytes: number): Promise<Content> {
     return this.body.read(maxBytes)
   }
 

@@ -1,6 +1,7 @@
 // One request over HTTP/2, in the terms of HTTP/1.1: pseudo-header fields become members, cookie crumbs one field.
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import {
+  type Content,
   type Exchange,
   GatewayError,
   type ListenerIdentity,
@@ -70,6 +71,8 @@ export class Http2Exchange implements Exchange {
       stream,
       hasContent: (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0,
       contentLength: accepted.contentLength,
+      // All streams of a connection may have theirs from the same read.
+      ownsChunks: false,
       sendContinue:
         accepted.expectsContinue === true
           ? () => stream.additionalHeaders({ ':status': 100 })
@@ -89,7 +92,11 @@ export class Http2Exchange implements Exchange {
     return isRepeatedField(this.rawHeaders, name)
   }
 
-  readBody(maxBytes: number): Promise<Buffer> {
+  async readBody(maxBytes: number): Promise<Buffer> {
+    return (await this.body.read(maxBytes)).bytes()
+  }
+
+  readContent(maxBytes: number): Promise<Content> {
     return this.body.read(maxBytes)
   }
 

@@ -59,13 +59,13 @@ export abstract class PacedAnswer implements Answer, Behind {
     if (!this.closed) this.sendHead(status, headers)
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, onTaken?: () => void): boolean {
     if (this.closed || this.#phase !== 'writing') return true
     if (this.#queue.length > 0) {
       this.#queue.push(chunk)
       return false
     }
-    if (chunk.length <= MAX_PIECE_BYTES) return this.#send(chunk)
+    if (chunk.length <= MAX_PIECE_BYTES) return this.#send(chunk, onTaken)
     this.#queue.push(chunk)
     return this.#pump()
   }
@@ -108,8 +108,8 @@ export abstract class PacedAnswer implements Answer, Behind {
   }
 
   protected abstract sendHead(status: number, headers: RawHeaders): void
-  /** False: the client is behind, `drained` will follow. */
-  protected abstract send(piece: Uint8Array): boolean
+  /** False: the client is behind, `drained` will follow. `onTaken` as in `Answer.write`. */
+  protected abstract send(piece: Uint8Array, onTaken?: () => void): boolean
   /** Sends the last piece and the end. Calls `awaitFlush` once everything is handed over. */
   protected abstract finish(piece: Uint8Array | undefined, trailers: RawHeaders | undefined): void
   /** Breaks the transfer so that the client notices. */
@@ -154,8 +154,8 @@ export abstract class PacedAnswer implements Answer, Behind {
     return true
   }
 
-  #send(piece: Uint8Array): boolean {
-    const isTaken = this.send(piece)
+  #send(piece: Uint8Array, onTaken?: () => void): boolean {
+    const isTaken = this.send(piece, onTaken)
     // Whoever writes on regardless must not put the deadline off.
     if (!isTaken && !this.#isBehind) {
       this.#isBehind = true

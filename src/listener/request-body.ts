@@ -1,9 +1,10 @@
 // The content of one request, read once and bounded, from either HTTP version's stream. What becomes of the rest when
 // the answer comes before the end is the answer's business.
 import type { Readable } from 'node:stream'
-import { GatewayError } from '../core/index.ts'
+import { Content, GatewayError, isWholeMemory, markOwner } from '../core/index.ts'
 
-const EMPTY = Buffer.alloc(0)
+/** A body in more pieces is joined: nobody should have to handle as many as a client likes to make. */
+const MAX_PIECES = 128
 
 export interface BodySource {
   /** `aborted` tells a stream that was reset from one that ended: both emit 'end' in HTTP/2. */
@@ -11,6 +12,8 @@ export interface BodySource {
   /** False when the head says that nothing follows. */
   readonly hasContent: boolean
   readonly contentLength: number | undefined
+  /** True when each chunk has memory of its own, which nobody else uses. */
+  readonly ownsChunks: boolean
   /** Tells the client to go on, when it waits for that (`Expect: 100-continue`). */
   readonly sendContinue: (() => void) | undefined
 }
@@ -47,14 +50,14 @@ export class RequestBody {
   }
 
   /** Rejects with GatewayError GW_BODY_TOO_LARGE, GW_REQUEST_TIMEOUT, GW_BAD_FRAMING, GW_CLIENT_GONE. */
-  read(maxBytes: number): Promise<Buffer> {
+  read(maxBytes: number): Promise<Content> {
     const state = this.#state
     if (state.kind === 'failed') return Promise.reject(state.error)
     if (state.kind !== 'unread') {
       return Promise.reject(new TypeError('a request body can be read only once'))
     }
     const { hasContent, contentLength, sendContinue } = this.#source
-    if (!hasContent) return Promise.resolve(EMPTY)
+    if (!hasContent) return Promise.resolve(new Content([], 0))
     // Known from the head: refused before the client has sent it.
     if (contentLength !== undefined && contentLength > maxBytes) {
       return Promise.reject(tooLarge(maxBytes))
@@ -82,12 +85,10 @@ export class RequestBody {
     stream.resume()
   }
 
-  #collect(maxBytes: number): Promise<Buffer> {
-    const { stream } = this.#source
+  #collect(maxBytes: number): Promise<Content> {
+    const { stream, ownsChunks } = this.#source
     return new Promise((resolve, reject) => {
-      // Small bodies come in one chunk, which is then the result as it is.
-      let first: Buffer = EMPTY
-      let rest: Buffer[] | undefined
+      const chunks: Buffer[] = []
       let length = 0
       const settle = (error: GatewayError): void => {
         if (this.#state.kind !== 'reading') return
@@ -109,15 +110,18 @@ export class RequestBody {
           return
         }
         this.#state = READ
-        resolve(rest === undefined ? first : Buffer.concat(rest, length))
+        const content = new Content(chunks, length)
+        resolve(chunks.length > MAX_PIECES ? Content.of(content.bytes()) : content)
       })
       stream.on('data', (chunk: Buffer) => {
         if (this.#state.kind !== 'reading') return
         length += chunk.length
-        if (length > maxBytes) settle(tooLarge(maxBytes))
-        else if (length === chunk.length) first = chunk
-        else if (rest === undefined) rest = [first, chunk]
-        else rest.push(chunk)
+        if (length > maxBytes) {
+          settle(tooLarge(maxBytes))
+          return
+        }
+        if (ownsChunks && isWholeMemory(chunk)) markOwner(chunk)
+        chunks.push(chunk)
       })
     })
   }

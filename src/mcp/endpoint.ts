@@ -12,6 +12,7 @@ import { readInbound } from './inbound.ts'
 import type { McpLimits } from './options.ts'
 import type { McpRoute } from './route.ts'
 import { StraightLane } from './straight/lane.ts'
+import { renamedCall, type RenamingContext } from './straight/renamed-call.ts'
 import type { SessionSeal } from './straight/sessions.ts'
 import type { CallOutcome, Visit } from './visit.ts'
 
@@ -45,10 +46,18 @@ const CONTENT_CODING_NONE = 'identity'
 export class McpEndpoint {
   readonly #context: McpEndpointContext
   readonly #straight: StraightLane
+  readonly #renaming: Pick<RenamingContext, 'limits' | 'originOf'>
   #workingCount = 0
 
   constructor(context: McpEndpointContext) {
     this.#context = context
+    this.#renaming = {
+      limits: context.limits,
+      originOf: (exchange, capabilities, clientInfo) => ({
+        caller: { key: callerKeyOf(exchange), clientInfo, capabilities },
+        headers: originHeaders(exchange, context.viaName),
+      }),
+    }
     this.#straight = new StraightLane({
       ...context,
       onStreamOpen: ({ route }) => context.onStreamOpen(route),
@@ -90,12 +99,19 @@ export class McpEndpoint {
     const { exchange, route } = visit
     const { limits } = this.#context
     checkMediaType(exchange)
-    const body = await exchange.readBody(limits.maxBodyBytes)
-    const inbound = readInbound(exchange, body, limits)
+    const content = await exchange.readContent(limits.maxBodyBytes)
+    const inbound = readInbound(exchange, content, limits)
     visit.inbound = inbound
-    const { straight } = route
-    if (straight === undefined || !this.#goesStraight(visit, inbound)) this.#work(visit, body)
-    else this.#straight.send(visit, straight, { method: 'POST', body, inbound })
+    const { straight, tools } = route
+    const renamed =
+      tools && renamedCall(visit.exchange, inbound, content, { tools, ...this.#renaming })
+    if (renamed !== undefined) {
+      this.#straight.send(visit, renamed.server, { method: 'POST', content, inbound, renamed })
+    } else if (straight === undefined || !this.#goesStraight(visit, inbound)) {
+      this.#work(visit, content.bytes())
+    } else {
+      this.#straight.send(visit, straight, { method: 'POST', content, inbound })
+    }
   }
 
   /** Whether the route's server is to see the message as it is. What nobody knows yet is found out on the way. */
@@ -116,7 +132,7 @@ export class McpEndpoint {
     const { straight } = route
     const isWorking = straight?.eras.speaks('legacy') === false || this.#isOwnSession(exchange)
     if (straight === undefined || isWorking) this.#work(visit, undefined)
-    else this.#straight.send(visit, straight, { method, body: undefined, inbound: undefined })
+    else this.#straight.send(visit, straight, { method, content: undefined, inbound: undefined })
   }
 
   /** Whether the session that the client names is one that the gateway itself holds. */

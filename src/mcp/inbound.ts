@@ -1,6 +1,6 @@
 // Bytes of a POST to a checked message: which era, which method, and that the MCP headers say the same as the body.
 // What the method means is the server's business.
-import { GatewayError } from '../core/index.ts'
+import { Content, GatewayError } from '../core/index.ts'
 import {
   BATCH_VERSION,
   eraOfVersion,
@@ -33,12 +33,16 @@ import {
  * @throws GatewayError GW_PARSE_ERROR, GW_INVALID_MESSAGE, GW_INVALID_ENVELOPE, GW_HEADER_MISMATCH; with
  * `rpcId` where the id could be read.
  */
-export function readInbound(headers: MessageHeaders, bytes: Buffer, limits: JsonLimits): Inbound {
-  const { outline, whole } = readBody(bytes, limits)
+export function readInbound(
+  headers: MessageHeaders,
+  body: Buffer | Content,
+  limits: JsonLimits,
+): Inbound {
+  const { outline, whole } = readBody(body, limits)
   if (Array.isArray(outline)) return readBatch(headers, outline)
   const shaped = checkShape(outline)
   try {
-    return new InboundMessage(shaped, claimOf(headers, shaped), whole ?? bytes)
+    return new InboundMessage(shaped, claimOf(headers, shaped), whole ?? body)
   } catch (thrown) {
     throw withRpcId(thrown, shaped.message)
   }
@@ -71,9 +75,13 @@ class InboundMessage implements Inbound {
   readonly method: string | undefined
   readonly id: RpcId | undefined
   readonly version: string | undefined
-  #body: JsonObject | Buffer
+  #body: JsonObject | Buffer | Content
 
-  constructor({ kind, message }: Shaped, { era, version }: Claim, body: JsonObject | Buffer) {
+  constructor(
+    { kind, message }: Shaped,
+    { era, version }: Claim,
+    body: JsonObject | Buffer | Content,
+  ) {
     this.era = era
     this.kind = kind
     this.method = message.method
@@ -83,8 +91,11 @@ class InboundMessage implements Inbound {
   }
 
   get message(): JsonObject {
-    if (Buffer.isBuffer(this.#body)) this.#body = wholeOf(this.#body)
-    return this.#body
+    const body = this.#body instanceof Content ? this.#body.bytes() : this.#body
+    if (!Buffer.isBuffer(body)) return body
+    const message = wholeOf(body)
+    this.#body = message
+    return message
   }
 }
 

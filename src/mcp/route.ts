@@ -3,6 +3,7 @@ import type { Pool } from '../routing/index.ts'
 import type { ChannelOptions } from './front/channel/options.ts'
 import type { ServerEras } from './back/eras.ts'
 import type { AnswerPlaces } from './back/modern/index.ts'
+import type { NamedTools } from './straight/renamed-call.ts'
 import type { ServerView } from './view/server-view.ts'
 
 /** A server whose messages may pass unchanged. */
@@ -18,6 +19,8 @@ export interface McpRoute {
   readonly servers: string
   /** Undefined: several servers, or rules that change content, so that every message takes the working lane. */
   readonly straight: StraightServer | undefined
+  /** Of a view of several servers: where calls of tools may go the short way. */
+  readonly tools?: NamedTools | undefined
   /** What clients see that cannot take the straight lane. */
   readonly view: ServerView
   /** Transports beside Streamable HTTP. */

@@ -1,9 +1,7 @@
 // The contract between routing and an endpoint's transport: one MCP message goes out in HTTP terms, an answer comes
 // back through a sink as it arrives. Every transport (Streamable HTTP, stdio) implements Upstream; none of them knows
 // about routes, sealed session ids or the client's socket.
-import type { RawHeaders } from '../core/index.ts'
-import type { GatewayError } from '../core/index.ts'
-import type { Part } from '../core/index.ts'
+import type { Content, GatewayError, Part, RawHeaders } from '../core/index.ts'
 import type { TlsSource } from '../tls/index.ts'
 import type { Inbound } from '../wire/index.ts'
 
@@ -16,6 +14,8 @@ export interface UpstreamRequest {
   readonly headers: RawHeaders
   /** The original bytes of the message; undefined for GET and DELETE. */
   readonly body: Buffer | undefined
+  /** The same in pieces, where that is how they came. */
+  readonly content?: Content | undefined
   /** The same message, parsed and checked; undefined for GET and DELETE. */
   readonly inbound: Inbound | undefined
   /** The endpoint's own session id in the legacy era, if the client named a session. */

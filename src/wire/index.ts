@@ -20,6 +20,7 @@ export {
   wholeOf,
 } from './json-rpc.ts'
 export { parseLossless } from './lossless-json.ts'
+export { spanOfName } from './outline.ts'
 export { LineSplitter } from './line.ts'
 export {
   jsonItems,

@@ -56,9 +56,10 @@ const META_LEVEL: Level = {
   depth: 3,
   kept: [keep(META.protocolVersion), keep(META.clientCapabilities)],
 }
+const NAME_MEMBER = keep('name')
 const PARAMS_LEVEL: Level = {
   depth: 2,
-  kept: [keep('name'), keep('uri'), keep('taskId'), keep('_meta', META_LEVEL)],
+  kept: [NAME_MEMBER, keep('uri'), keep('taskId'), keep('_meta', META_LEVEL)],
 }
 const MESSAGE_LEVEL: Level = {
   depth: 1,
@@ -79,9 +80,23 @@ export function outlineMessage(bytes: Buffer, budget: StructureBudget): JsonObje
   return skipSpace(bytes, pass.at) === bytes.length ? message : undefined
 }
 
+/** From the quote before a text to the byte after the one behind it. */
+export interface TextSpan {
+  readonly start: number
+  readonly end: number
+}
+
+/** Where `params.name` is; undefined when the bytes have to be looked at the long way, or have none. */
+export function spanOfName(bytes: Buffer, budget: StructureBudget): TextSpan | undefined {
+  const pass = new OutlinePass(bytes, budget)
+  return pass.readObject(MESSAGE_LEVEL) === undefined ? undefined : pass.nameSpan
+}
+
 class OutlinePass {
   /** Behind what was read. */
   at: number
+  /** Of `params.name`, once it was read. */
+  nameSpan: TextSpan | undefined
   readonly #bytes: Buffer
   readonly #budget: StructureBudget
   /** The compiled pass with the body in it, once a value was worth it. */
@@ -156,6 +171,7 @@ class OutlinePass {
       if (end === INVALID) return false
       found[member.name] = bytes.toString('utf8', start + 1, end)
       this.at = end + 1
+      if (member === NAME_MEMBER) this.nameSpan = { start, end: this.at }
       return true
     }
     this.at = skipScalar(bytes, start)

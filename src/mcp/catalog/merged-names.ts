@@ -68,6 +68,19 @@ export class MergedNames {
     })
   }
 
+  /** A tool, where no list has to be read for it. */
+  findByNameAlone(name: string): FoundName | undefined {
+    const { servers, mode } = this.#options
+    const [only = ''] = servers
+    const isAlone = servers.length === 1
+    if (!isAlone && mode !== 'prefix') return undefined
+    const found = this.#own(
+      'tools',
+      isAlone ? { server: only, local: name } : this.#code.decode(name),
+    )
+    return typeof found === 'object' ? found : undefined
+  }
+
   tableOf(kind: NamedKind, set: CatalogueSet): NameTable {
     const items = set.catalogues.map((it) => it?.items)
     return this.#tables[kind].get(set.key, items, () => this.#build(kind, set))

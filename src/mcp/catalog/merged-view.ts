@@ -6,6 +6,7 @@ import type {
   ListenSink,
   ServerView,
   ViewCall,
+  ViewOrigin,
   ViewRequest,
   ViewSink,
 } from '../view/server-view.ts'
@@ -19,7 +20,7 @@ import type { CatalogContext, CatalogMember } from './context.ts'
 import { WordedSink } from './forward.ts'
 import { ListAnswers, type OwnAnswer } from './list-answers.ts'
 import type { MaybeLater } from './maybe-later.ts'
-import { MergedNames, type Lookup, type NamedKind } from './merged-names.ts'
+import { MergedNames, type FoundName, type Lookup, type NamedKind } from './merged-names.ts'
 import { MergedUris, type UriLookup } from './merged-uris.ts'
 import type { NameConflict } from './name-table.ts'
 import { askInTurn, cannotTell, later, PendingCall, refuse } from './pending-call.ts'
@@ -37,6 +38,10 @@ import { ViewListens } from './view-listens.ts'
 export interface MergedView extends ServerView {
   /** Tools and prompts that are left out, since a server before theirs has the name. */
   readonly conflicts: readonly NameConflict[]
+  /** Where a tool is, if its name alone tells that; undefined: it has to be looked up, or there is none. */
+  toolAt(name: string): FoundName | undefined
+  /** What a member says in answer to `tools/call`, in the words of the view. */
+  wordTool(server: number, result: JsonObject, origin: ViewOrigin): JsonObject
   start(): void
   /** Ends subscriptions in good order, and what it reads by itself. Calls under way go on. */
   close(): void
@@ -109,6 +114,16 @@ class Merged implements MergedView {
 
   get conflicts(): readonly NameConflict[] {
     return this.#names.conflicts
+  }
+
+  toolAt(name: string): FoundName | undefined {
+    return this.#names.findByNameAlone(name)
+  }
+
+  wordTool(server: number, result: JsonObject, origin: ViewOrigin): JsonObject {
+    if (this.#views.length === 1) return result
+    const name = this.#servers[server] as string
+    return mapToolResult(result, { server: name, expose: this.#uris.exposeFor(server, origin) })
   }
 
   start(): void {

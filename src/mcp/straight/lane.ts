@@ -1,6 +1,7 @@
 // The straight lane: one server, its own era, no rule that changes content. The original bytes go to the pool, the answer
 // comes back through a Relay as it is.
 import {
+  type Content,
   GatewayError,
   LiveSet,
   type Clock,
@@ -18,8 +19,10 @@ import type { StraightServer } from '../route.ts'
 import type { CallOutcome, Visit } from '../visit.ts'
 import { EraDoubt, type Hint } from './era-doubt.ts'
 import { notingPlaces, placeOf } from './place.ts'
+import type { RenamedCall } from './renamed-call.ts'
 import { Relay, type RelayedCall, type RelayOwner } from './relay.ts'
 import type { SealedSession, SessionSeal } from './sessions.ts'
+import { WordedAnswer } from './worded-answer.ts'
 
 export interface StraightLaneContext {
   readonly limits: McpLimits
@@ -37,9 +40,11 @@ export interface StraightLaneContext {
 /** What is sent. */
 export interface StraightRequest {
   readonly method: UpstreamRequest['method']
-  readonly body: Buffer | undefined
+  readonly content: Content | undefined
   /** Undefined for GET and DELETE. */
   readonly inbound: Inbound | undefined
+  /** What the server is to see instead, where its name of the tool is another. */
+  readonly renamed?: RenamedCall | undefined
 }
 
 export class StraightLane implements RelayOwner {
@@ -69,22 +74,28 @@ export class StraightLane implements RelayOwner {
   /** @throws GatewayError before anything was sent or answered */
   send(visit: Visit, { pool, eras, places }: StraightServer, request: StraightRequest): void {
     const { exchange } = visit
-    const { method, body, inbound } = request
+    const { method, inbound, renamed } = request
+    const content = renamed?.content ?? request.content
     const session = this.#sessionOf(exchange, pool, inbound)
     const longLived = method === 'GET' || inbound?.method === 'subscriptions/listen'
     if (longLived && this.#isDraining) {
       throw new GatewayError('GW_DRAINING', 'the gateway is stopping and opens no new streams')
     }
     const sessionId = session?.sessionId
-    const headers = requestHeaders(exchange, this.#context.viaName, sessionId)
-    const relay = new Relay(this, { visit, pool, inbound, session, longLived })
+    const own = requestHeaders(exchange, this.#context.viaName, sessionId)
+    const headers = renamed === undefined ? own : renamed.headers(own)
+    const relay = new Relay(this, { visit, pool, content, inbound, session, longLived })
     this.#relays.add(relay)
+    content?.hold()
     const { query } = exchange
-    const placed = { from: exchange, inbound, body }
+    const placed = { from: exchange, inbound, content }
+    const answered = renamed === undefined ? relay : new WordedAnswer(relay, renamed.word)
+    const sink = notingPlaces(places, placed, answered)
+    relay.isOnlyReader = sink === relay
     relay.attach(
       pool.send(
-        { method, query, headers, body, inbound, sessionId, longLived },
-        this.#doubting(relay, notingPlaces(places, placed, relay), { eras, request }),
+        new StraightOutgoing({ method, query, headers, content, inbound, sessionId, longLived }),
+        this.#doubting(relay, sink, { eras, request }),
         session?.endpointKey ?? placeOf(places, placed),
       ),
     )
@@ -107,6 +118,7 @@ export class StraightLane implements RelayOwner {
     this.#relays.delete(relay)
     if (relay.streams) this.#context.onStreamClose(relay.call.visit)
     this.#context.onOver(relay.call.visit, outcome, error)
+    relay.call.content?.letGo()
   }
 
   /** Looks at refusals of a message that may be of an era the server does not speak. */
@@ -115,11 +127,11 @@ export class StraightLane implements RelayOwner {
     sink: RoutedSink,
     { eras, request }: { readonly eras: ServerEras; readonly request: StraightRequest },
   ): RoutedSink {
-    const { inbound, body } = request
-    if (inbound === undefined || body === undefined || eras.isPinned) return sink
+    const { inbound, content } = request
+    if (inbound === undefined || content === undefined || eras.isPinned) return sink
     if (inbound.era === 'legacy' && inbound.method !== 'initialize') return sink
     return new EraDoubt(sink, inbound, (hint, doubt) => {
-      void this.#settle(relay, doubt, this.#judge(relay, eras, hint), body)
+      void this.#settle(relay, doubt, this.#judge(relay, eras, hint), content)
     })
   }
 
@@ -127,12 +139,12 @@ export class StraightLane implements RelayOwner {
     relay: Relay,
     doubt: EraDoubt,
     judging: Promise<boolean>,
-    body: Buffer,
+    content: Content,
   ): Promise<void> {
     const isOfOtherEra = await judging
     // The client may have left meanwhile.
     if (relay.isOver) return
-    if (isOfOtherEra) this.#handOver(relay, body)
+    if (isOfOtherEra) this.#handOver(relay, content.bytes())
     else doubt.release()
   }
 
@@ -191,6 +203,31 @@ export class StraightLane implements RelayOwner {
     throw new GatewayError('GW_SESSION_NOT_FOUND', 'the session is unknown; initialize again', {
       ...(inbound?.id !== undefined && { rpcId: inbound.id }),
     })
+  }
+}
+
+/** For transports that want the body in one piece it is joined when they ask for it. */
+class StraightOutgoing implements UpstreamRequest {
+  readonly method: UpstreamRequest['method']
+  readonly query: string
+  readonly headers: RawHeaders
+  readonly content: Content | undefined
+  readonly inbound: Inbound | undefined
+  readonly sessionId: string | undefined
+  readonly longLived: boolean
+
+  constructor(request: Omit<UpstreamRequest, 'body'>) {
+    this.method = request.method
+    this.query = request.query
+    this.headers = request.headers
+    this.content = request.content
+    this.inbound = request.inbound
+    this.sessionId = request.sessionId
+    this.longLived = request.longLived
+  }
+
+  get body(): Buffer | undefined {
+    return this.content?.bytes()
   }
 }
 

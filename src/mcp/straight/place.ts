@@ -1,5 +1,6 @@
 // Which endpoint a message of the modern era must go to on the straight lane: the one that has the task, or that asked for
 // the input, which the message is about. Costs nothing where a server has one endpoint, and little where it has several.
+import type { Content } from '../../core/index.ts'
 import type { RoutedSink } from '../../routing/index.ts'
 import { isObject, type Inbound } from '../../wire/index.ts'
 import type { AnswerPlaces } from '../back/modern/index.ts'
@@ -12,18 +13,18 @@ import { PlacedAnswer } from './placed-answer.ts'
 export interface PlacedMessage {
   readonly from: CallerTraces
   readonly inbound: Inbound | undefined
-  readonly body: Buffer | undefined
+  readonly content: Content | undefined
 }
 
 /** Undefined: any endpoint. */
 export function placeOf(
   places: AnswerPlaces,
-  { from, inbound, body }: PlacedMessage,
+  { from, inbound, content }: PlacedMessage,
 ): string | undefined {
-  if (inbound?.method === undefined || body === undefined) return undefined
+  if (inbound?.method === undefined || content === undefined) return undefined
   if (inbound.era !== 'modern' || !places.isNeeded) return undefined
   const { method } = inbound
-  if (!refersToEarlier(method, body)) return undefined
+  if (!refersToEarlier(method, content)) return undefined
   const { message } = inbound
   const params = 'params' in message ? message.params : undefined
   if (!isObject(params)) return undefined
@@ -44,8 +45,8 @@ export function notingPlaces(
 }
 
 /** A retry that spells the name with an escape is not seen as one, and goes to any endpoint. */
-function refersToEarlier(method: string, body: Buffer): boolean {
+function refersToEarlier(method: string, content: Content): boolean {
   if (isTaskMethod(method)) return true
-  if (method === 'subscriptions/listen') return body.includes('"taskIds"')
-  return ASKING_METHODS.has(method) && body.includes('"requestState"')
+  if (method === 'subscriptions/listen') return content.includes('"taskIds"')
+  return ASKING_METHODS.has(method) && content.includes('"requestState"')
 }

@@ -1,9 +1,12 @@
 // One answer on its way back: from the pool's sink to the client's socket, streamed as it comes. Seals session ids,
 // keeps event streams alive and ends them well, and decides what a client that left means for the call.
 import {
+  freeMemory,
   GatewayError,
+  isOwner,
   type AnswerEnd,
   type Clock,
+  type Content,
   type LiveMember,
   type RawHeaders,
   type Timer,
@@ -27,6 +30,8 @@ import type { SealedSession } from './sessions.ts'
 export interface RelayedCall {
   readonly visit: Visit
   readonly pool: Pool
+  /** What was sent; undefined for GET and DELETE. */
+  readonly content: Content | undefined
   /** Undefined for GET and DELETE. */
   readonly inbound: Inbound | undefined
   /** The session that the client named. */
@@ -52,6 +57,8 @@ const NOT_MODIFIED = 304
 
 export class Relay implements RoutedSink, LiveMember {
   place = -1
+  /** True when nobody who is told the answer before keeps any of it: its memory may be given back once it is sent. */
+  isOnlyReader = false
   readonly call: RelayedCall
   readonly #owner: RelayOwner
   #upstreamCall: UpstreamCall | undefined
@@ -123,7 +130,8 @@ export class Relay implements RoutedSink, LiveMember {
       this.#position.advance(chunk)
       this.#sentSinceTick = true
     }
-    return answer.write(chunk)
+    if (!this.isOnlyReader || !isOwner(chunk)) return answer.write(chunk)
+    return answer.write(chunk, () => freeMemory(chunk))
   }
 
   onEnd(trailers: RawHeaders): void {

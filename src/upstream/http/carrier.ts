@@ -1,6 +1,6 @@
 // The contract between a call and whatever connections carry it to an HTTP endpoint: HTTP/1.1 on connections of our own,
 // or HTTP/2 through undici.
-import type { RawHeaders } from '../../core/index.ts'
+import type { Content, RawHeaders } from '../../core/index.ts'
 
 /** What is to be sent. */
 export interface OutgoingRequest {
@@ -9,7 +9,7 @@ export interface OutgoingRequest {
   readonly path: string
   /** Without Host, Content-Length, Transfer-Encoding and Connection, which are the connection's own. */
   readonly headers: RawHeaders
-  readonly body: Buffer | undefined
+  readonly body: Buffer | Content | undefined
 }
 
 /** Whom the answer is told. Exactly one of `onEnd` and `onFailure` comes, and before `onSent` only `onFailure`. */

@@ -1,7 +1,7 @@
 // Requests over undici's pool, for endpoints that may be spoken to in HTTP/2: which version it becomes is settled in each
 // TLS handshake. Translates undici's callbacks and errors, nothing else.
 import { Pool, type Dispatcher } from 'undici'
-import type { RawHeaders } from '../../core/index.ts'
+import { Content, type RawHeaders } from '../../core/index.ts'
 import {
   AnswerTimeout,
   type AnswerHandler,
@@ -47,7 +47,7 @@ export class Http2Carrier implements Carrier {
       method,
       path,
       headers: headers as string[],
-      body: body ?? null,
+      body: body instanceof Content ? body.bytes() : (body ?? null),
       // A lost POST may have run: undici must not send it again on its own.
       idempotent: false,
     }

@@ -37,9 +37,13 @@ export class StreamableHttpUpstream implements Upstream {
   }
 
   send(request: UpstreamRequest, sink: AnswerSink): UpstreamCall {
-    const { method, query, headers, body, longLived } = request
+    const { method, query, headers, content, longLived } = request
     const path = this.#endpoint.target(query)
-    return this.#endpoint.send({ method, path, headers, body }, longLived, sink)
+    return this.#endpoint.send(
+      { method, path, headers, body: content ?? request.body },
+      longLived,
+      sink,
+    )
   }
 
   async probe(timeoutMs: number): Promise<void> {

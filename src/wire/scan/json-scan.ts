@@ -1,5 +1,6 @@
 // The compiled pass over JSON (json-scan.as) with its memory. It answers as json-text.ts does, several times as fast once
 // a body is large; whether it is worth the copy is for the caller to say.
+import type { Content } from '../../core/index.ts'
 import { INVALID, MAX_DEPTH, type StructureBudget } from '../json-text.ts'
 import { JSON_SCAN_MODULE } from './json-scan-module.ts'
 
@@ -30,6 +31,8 @@ export class JsonScan {
   readonly #memory: Uint8Array
   readonly #bodyStart: number
   #bodyEnd = 0
+  /** The body as `gather` gave it, if it was the last one. */
+  #gathered: Uint8Array | undefined
 
   constructor() {
     const module = new WebAssembly.Module(Buffer.from(JSON_SCAN_MODULE, 'base64'))
@@ -40,8 +43,27 @@ export class JsonScan {
 
   /** Positions are from now on those in this body, which has at most MAX_SCAN_BYTES. */
   take(body: Uint8Array): void {
-    this.#bodyEnd = this.#bodyStart + body.length
-    this.#memory.set(body, this.#bodyStart)
+    if (body !== this.#gathered) this.#fill([body])
+  }
+
+  /**
+   * As `take`, of a body in pieces, which has at most MAX_SCAN_BYTES. What comes back is the memory of the pass itself: it is
+   * to be looked through at once, and nothing of it may be kept.
+   */
+  gather(chunks: readonly Uint8Array[]): Buffer {
+    this.#fill(chunks)
+    const length = this.#bodyEnd - this.#bodyStart
+    this.#gathered = Buffer.from(this.#pass.memory.buffer, this.#bodyStart, length)
+    return this.#gathered as Buffer
+  }
+
+  #fill(chunks: readonly Uint8Array[]): void {
+    this.#gathered = undefined
+    this.#bodyEnd = this.#bodyStart
+    for (const chunk of chunks) {
+      this.#memory.set(chunk, this.#bodyEnd)
+      this.#bodyEnd += chunk.length
+    }
     this.#memory.fill(0, this.#bodyEnd, this.#bodyEnd + END_BYTES)
   }
 
@@ -73,8 +95,17 @@ let scan: JsonScan | undefined
  * `--jitless`: the pass in json-text.ts is there everywhere.
  */
 export function jsonScanOf(body: Uint8Array): JsonScan | undefined {
-  if (!('WebAssembly' in globalThis)) return undefined
-  scan ??= new JsonScan()
-  scan.take(body)
+  const pass = thePass()
+  pass?.take(body)
+  return pass
+}
+
+/** `gather` of the pass, if there is one and the body is not too long for it. */
+export function gatherInScan({ chunks, length }: Content): Buffer | undefined {
+  return length > MAX_SCAN_BYTES ? undefined : thePass()?.gather(chunks)
+}
+
+function thePass(): JsonScan | undefined {
+  if ('WebAssembly' in globalThis) scan ??= new JsonScan()
   return scan
 }

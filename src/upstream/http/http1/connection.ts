@@ -1,7 +1,15 @@
 // One connection to an HTTP/1.1 endpoint: requests go out one after the other, each answer belongs to the request
 // before it. Whatever leaves doubt about where an answer ends, ends the connection.
 import type { Socket } from 'node:net'
-import { type Deadlines, type LiveMember, Wait } from '../../../core/index.ts'
+import {
+  Content,
+  type Deadlines,
+  isOwner,
+  isWholeMemory,
+  type LiveMember,
+  markOwner,
+  Wait,
+} from '../../../core/index.ts'
 import { AnswerTimeout } from '../carrier.ts'
 import { type AnswerHead, MalformedAnswer, readAnswerHead } from './answer-head.ts'
 import { ChunkedBody } from './chunked-body.ts'
@@ -36,6 +44,8 @@ export class Connection implements LiveMember {
   /** Bytes that are left of a body with a length. */
   #left = 0
   #chunks: ChunkedBody | undefined
+  /** True while what is read has memory of its own. */
+  #ownsRead = false
   #isPaused = false
   #isGone = false
 
@@ -63,8 +73,25 @@ export class Connection implements LiveMember {
     }
     socket.cork()
     socket.write(head, 'latin1')
-    socket.write(body)
+    if (body instanceof Content) this.#writeContent(body)
+    else socket.write(body)
     socket.uncork()
+  }
+
+  #writeContent(content: Content): void {
+    const { chunks } = content
+    const last = chunks.length - 1
+    for (let at = 0; at < last; at++) this.#socket.write(chunks[at] as Buffer)
+    if (last < 0) return
+    if (!chunks.some(isOwner)) {
+      this.#socket.write(chunks[last] as Buffer)
+      return
+    }
+    content.hold()
+    // They are written in order, so the last one speaks for all. After an error the kernel may still be reading.
+    this.#socket.write(chunks[last] as Buffer, (error) => {
+      if (!error) content.letGoSent()
+    })
   }
 
   #pause(): void {
@@ -122,6 +149,7 @@ export class Connection implements LiveMember {
 
   #read(bytes: Buffer): void {
     let rest = bytes
+    this.#ownsRead = isWholeMemory(bytes)
     while (this.#head === undefined) {
       const end = this.#readHead(rest)
       if (end === undefined) return
@@ -135,7 +163,11 @@ export class Connection implements LiveMember {
 
   /** The bytes behind the head, or undefined when its end has not come. Interim answers are read over. */
   #readHead(bytes: Buffer): Buffer | undefined {
-    const all = this.#partial === undefined ? bytes : Buffer.concat([this.#partial, bytes])
+    let all = bytes
+    if (this.#partial !== undefined) {
+      all = Buffer.concat([this.#partial, bytes])
+      this.#ownsRead = isWholeMemory(all)
+    }
     const end = all.indexOf(HEAD_END)
     if ((end === -1 ? all.length : end) > MAX_HEAD_BYTES) {
       throw new MalformedAnswer(`a head of more than ${MAX_HEAD_BYTES} bytes`)
@@ -161,16 +193,37 @@ export class Connection implements LiveMember {
 
   #readBody(bytes: Buffer): void {
     if (this.#chunks !== undefined) {
-      const end = this.#chunks.read(bytes, (data) => this.#deliver(data))
-      if (end !== -1) this.#finish(bytes.length - end)
+      const excess = this.#readChunks(this.#chunks, bytes)
+      if (excess !== undefined) this.#finish(excess)
     } else if (this.#head?.bodyEnd === 'close') {
-      this.#deliver(bytes)
+      this.#deliverLast(bytes)
     } else {
       const excess = bytes.length - this.#left
       this.#left -= Math.min(bytes.length, this.#left)
-      this.#deliver(excess > 0 ? bytes.subarray(0, bytes.length - excess) : bytes)
+      this.#deliverLast(excess > 0 ? bytes.subarray(0, bytes.length - excess) : bytes)
       if (excess >= 0) this.#finish(excess)
     }
+  }
+
+  /**
+   * Delivers each chunk once the next one is there: only the last ends the use of what was read. Returns how many bytes are
+   * behind the body; undefined when it goes on.
+   */
+  #readChunks(chunks: ChunkedBody, bytes: Buffer): number | undefined {
+    const { length } = bytes
+    let last: Buffer | undefined
+    const end = chunks.read(bytes, (data) => {
+      if (last !== undefined) this.#deliver(last)
+      last = data
+    })
+    if (last !== undefined) this.#deliverLast(last)
+    return end === -1 ? undefined : length - end
+  }
+
+  /** The last of what was read: nobody here looks at it any more. */
+  #deliverLast(data: Buffer): void {
+    if (this.#ownsRead) markOwner(data)
+    this.#deliver(data)
   }
 
   #deliver(data: Buffer): void {

@@ -1,6 +1,6 @@
 // One request to an HTTP/1.1 endpoint: its bytes, whom to tell of the answer, and the handle by which the caller
 // governs it. Waits in the pool until a connection takes it.
-import type { RawHeaders } from '../../../core/index.ts'
+import type { Content, RawHeaders } from '../../../core/index.ts'
 import type { AnswerHandler, CarriedRequest, OutgoingRequest } from '../carrier.ts'
 import type { Connection } from './connection.ts'
 import { TOKEN } from './answer-head.ts'
@@ -25,7 +25,7 @@ const OWN_FIELD_LENGTHS: ReadonlySet<number> = new Set([...OWN_FIELDS].map(({ le
 
 export class Http1Request implements CarriedRequest {
   readonly head: string
-  readonly body: Buffer | undefined
+  readonly body: Buffer | Content | undefined
   readonly #handler: AnswerHandler
   #connection: Connection | undefined
   #isOver = false

@@ -1,0 +1,98 @@
+// The short way of a tool call on a route of several servers: where the name alone tells whose tool it is, and the server
+// speaks the client's era, only the name changes. The rest of the bytes, and nearly every answer, pass as on any straight
+// lane. Whatever is out of the ordinary takes the working lane.
+import { Content, type Exchange, type RawHeaders } from '../../core/index.ts'
+import {
+  decodeHeaderValue,
+  encodeHeaderValue,
+  HEADER,
+  isObject,
+  spanOfName,
+  type Inbound,
+  type JsonLimits,
+  type JsonObject,
+} from '../../wire/index.ts'
+import type { StraightServer } from '../route.ts'
+import { withoutEnvelope } from '../translate/envelope.ts'
+import type { ViewOrigin } from '../view/server-view.ts'
+
+/** Tools whose place their name tells. */
+export interface NamedTools {
+  /** Undefined: it has to be looked up, or there is none. */
+  at(name: string): NamedTool | undefined
+}
+
+export interface NamedTool {
+  readonly server: StraightServer
+  /** What the server calls it. */
+  readonly name: string
+  /** The server's answer in the words of the view. */
+  word(result: JsonObject, origin: ViewOrigin): JsonObject
+}
+
+/** A call as its server is to see it. */
+export interface RenamedCall {
+  readonly server: StraightServer
+  readonly content: Content
+  readonly headers: (headers: RawHeaders) => RawHeaders
+  readonly word: (result: JsonObject) => JsonObject
+}
+
+/** What a message may carry that has to be put into the server's words too, or that an answer may have to be kept for. */
+const UNUSUAL = [
+  '"requestState"',
+  '"inputResponses"',
+  'io.modelcontextprotocol/tasks',
+  '\\u',
+] as const
+
+export interface RenamingContext {
+  readonly tools: NamedTools
+  readonly limits: JsonLimits
+  readonly originOf: (
+    exchange: Exchange,
+    capabilities: JsonObject,
+    clientInfo: JsonObject | undefined,
+  ) => ViewOrigin
+}
+
+/** Undefined: the call takes the working lane. */
+export function renamedCall(
+  exchange: Exchange,
+  inbound: Inbound,
+  content: Content,
+  { tools, limits, originOf }: RenamingContext,
+): RenamedCall | undefined {
+  if (inbound.era !== 'modern' || inbound.kind !== 'request') return undefined
+  if (inbound.method !== 'tools/call' || exchange.isVirtual === true) return undefined
+  // The header was compared with the body, which names the tool in the same words.
+  const header = exchange.header(HEADER.name)
+  const name = header === undefined ? undefined : decodeHeaderValue(header)
+  const tool = name === undefined ? undefined : tools.at(name)
+  if (tool === undefined || tool.server.eras.speaks('modern') !== true) return undefined
+  if (UNUSUAL.some((it) => content.includes(it))) return undefined
+  const bytes = content.bytes()
+  const { maxJsonDepth: maxDepth, maxJsonElements: elements } = limits
+  const span = spanOfName(bytes, { maxDepth, elements })
+  if (span === undefined) return undefined
+  const own = Buffer.from(JSON.stringify(tool.name))
+  const chunks = [bytes.subarray(0, span.start), own, bytes.subarray(span.end)]
+  const length = bytes.length + own.length - (span.end - span.start)
+  return {
+    server: tool.server,
+    content: new Content(chunks, length),
+    headers: (headers) => withName(headers, tool.name),
+    word: (result) => {
+      const { params } = inbound.message as { readonly params?: JsonObject }
+      const { capabilities, clientInfo } = withoutEnvelope(isObject(params) ? params : {})
+      return tool.word(result, originOf(exchange, capabilities, clientInfo))
+    },
+  }
+}
+
+function withName(headers: RawHeaders, name: string): RawHeaders {
+  const value = encodeHeaderValue(name)
+  return headers.map((it, at) =>
+    at % 2 === 1 && headers[at - 1]?.toLowerCase() === HEADER.name ? value : it,
+  )
+}
