@@ -13,11 +13,14 @@ import { createSecureServer, type Http2SecureServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { answerBody, askedForm, ID_OFFSET, MCP_PATH, PROTOCOL_VERSION, readId } from './call.ts'
 import type { CertificateFiles } from './certificate.ts'
+import { createLaneServers } from './lanes/server.ts'
 
 export interface Backend {
   readonly onRequest: RequestListener
   /** Calls answered with a result so far. */
   readonly callCount: () => number
+  /** What servers behind the lanes were asked besides: lists, sessions, what they are. */
+  readonly otherCount: () => number
 }
 
 /** Enough of a body's beginning to see what it asks for. */
@@ -26,6 +29,7 @@ const MAX_SESSIONS = 100_000
 
 export function createBackend(): Backend {
   const sessions = new Set<string>()
+  const lanes = createLaneServers()
   let calls = 0
 
   const answer = (request: IncomingMessage, response: ServerResponse, body: Body): void => {
@@ -49,8 +53,10 @@ export function createBackend(): Backend {
   }
 
   return {
-    callCount: () => calls,
+    callCount: () => calls + lanes.callCount(),
+    otherCount: lanes.otherCount,
     onRequest: (request, response) => {
+      if (lanes.handle(request, response)) return
       if (request.method !== 'POST' || request.url !== MCP_PATH) {
         response.writeHead(404).end()
         return
@@ -121,14 +127,13 @@ export interface BackendPorts {
   readonly https: number
 }
 
-export interface RunningBackend {
+export interface RunningBackend extends Omit<Backend, 'onRequest'> {
   readonly ports: BackendPorts
-  readonly callCount: () => number
   stop(): void
 }
 
 export async function startBackend(certificate: CertificateFiles): Promise<RunningBackend> {
-  const { onRequest, callCount } = createBackend()
+  const { onRequest, callCount, otherCount } = createBackend()
   const plain = createServer(onRequest)
   const material = {
     cert: readFileSync(certificate.certFile),
@@ -141,7 +146,7 @@ export async function startBackend(certificate: CertificateFiles): Promise<Runni
     plain.closeAllConnections()
     secure.close()
   }
-  return { ports: { http, https }, callCount, stop }
+  return { ports: { http, https }, callCount, otherCount, stop }
 }
 
 async function listen(server: Server | Http2SecureServer): Promise<number> {

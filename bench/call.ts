@@ -53,7 +53,7 @@ export function callBody({ era, bodyBytes, answer }: CallShape): Buffer {
   const records: unknown[] = []
   const assemble = (text: string): string => {
     const params = { name: TOOL_OF[answer], arguments: { query: 'salt road', records, text } }
-    const envelope = era === 'modern' ? { ...params, _meta: modernEnvelope } : params
+    const envelope = era === 'modern' ? { ...params, _meta: MODERN_ENVELOPE } : params
     const call = { jsonrpc: '2.0', id: FIRST_ID, method: 'tools/call', params: envelope }
     return JSON.stringify(call)
   }
@@ -64,7 +64,8 @@ export function callBody({ era, bodyBytes, answer }: CallShape): Buffer {
   return bytes
 }
 
-const modernEnvelope = {
+/** What every request of the modern era says of its client. */
+export const MODERN_ENVELOPE = {
   'io.modelcontextprotocol/protocolVersion': PROTOCOL_VERSION.modern,
   'io.modelcontextprotocol/clientCapabilities': {},
   'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
@@ -75,22 +76,35 @@ function recordAt(place: number): unknown {
 }
 
 /** Text whose JSON form, without the quotes, has exactly `jsonChars` characters. */
-function textOf(jsonChars: number): string {
+export function textOf(jsonChars: number): string {
   const line = `${'The carts left before dawn and came back with salt. '.repeat(2).slice(0, LINE_CHARS)}\n`
   const lineJsonChars = LINE_CHARS + '\\n'.length
   const lines = line.repeat(Math.floor(jsonChars / lineJsonChars))
   return lines + 'x'.repeat(jsonChars % lineJsonChars)
 }
 
+/** Where a call goes, and within which session. */
+export interface CallPlace {
+  readonly authority: string
+  readonly sessionId: string | undefined
+}
+
+/** What the fields of a request mirror. */
+export interface CallHead {
+  readonly era: Era
+  readonly path: string
+  readonly method: string
+  /** Undefined: the method is about nothing that has a name. */
+  readonly name: string | undefined
+  readonly bodyBytes: number
+}
+
 /** The head of a call as a client library sends it: the protocol's own fields, and a bearer token. */
-export function callHead(
-  shape: CallShape,
-  authority: string,
-  sessionId: string | undefined,
-): string {
-  const { era, bodyBytes, answer } = shape
+export function callHead(head: CallHead, { authority, sessionId }: CallPlace): string {
+  const { era, path, method, name, bodyBytes } = head
+  const modern = [`Mcp-Method: ${method}`, ...(name === undefined ? [] : [`Mcp-Name: ${name}`])]
   const fields = [
-    `POST ${MCP_PATH} HTTP/1.1`,
+    `POST ${path} HTTP/1.1`,
     `Host: ${authority}`,
     'Connection: keep-alive',
     'User-Agent: sallyport-bench',
@@ -98,11 +112,37 @@ export function callHead(
     'Content-Type: application/json',
     'Accept: application/json, text/event-stream',
     `MCP-Protocol-Version: ${PROTOCOL_VERSION[era]}`,
-    ...(era === 'modern' ? ['Mcp-Method: tools/call', `Mcp-Name: ${TOOL_OF[answer]}`] : []),
+    ...(era === 'modern' ? modern : []),
     ...(sessionId === undefined ? [] : [`Mcp-Session-Id: ${sessionId}`]),
     `Content-Length: ${bodyBytes}`,
   ]
   return `${fields.join('\r\n')}\r\n\r\n`
+}
+
+/** Calls of one kind, as bytes. */
+export interface CallScript {
+  /** The legacy one begins with a session. */
+  readonly era: Era
+  readonly path: string
+  /** With FIRST_ID at ID_OFFSET; for one connection, because the id is written into it. */
+  readonly body: Buffer
+  readonly maxAnswerBytes: number
+  head(place: CallPlace): string
+}
+
+/** What an answer may have beyond the length of its call. */
+const SPARE_BODY_BYTES = 4_096
+
+export function scriptOf(shape: CallShape): CallScript {
+  const { era, bodyBytes, answer } = shape
+  const head = { era, path: MCP_PATH, method: 'tools/call', name: TOOL_OF[answer], bodyBytes }
+  return {
+    era,
+    path: MCP_PATH,
+    body: callBody(shape),
+    maxAnswerBytes: bodyBytes + SPARE_BODY_BYTES,
+    head: (place) => callHead(head, place),
+  }
 }
 
 export function answerIdOffset(form: AnswerForm): number {

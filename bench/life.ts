@@ -1,7 +1,7 @@
 // What a target costs besides its calls: how long it takes to the first answer, what it holds in memory after load, and
 // what it uses when nobody calls.
 import type { ChildProcess } from 'node:child_process'
-import type { CallShape } from './call.ts'
+import { scriptOf, type CallShape } from './call.ts'
 import type { Children } from './children.ts'
 import { median } from './figures.ts'
 import { firstAnswer } from './load/call-once.ts'
@@ -59,7 +59,10 @@ async function untilAnswered(recipe: TargetRecipe<AnyPorts>, child: ChildProcess
   })
   gone.catch(() => {})
   const destination = { protocol: 'http', port: recipe.ports.http, ca: '' } as const
-  await Promise.race([firstAnswer(destination, SMALL_CALL, START_TIMEOUT_MS), gone])
+  await Promise.race([
+    firstAnswer(destination, recipe.firstCall ?? scriptOf(SMALL_CALL), START_TIMEOUT_MS),
+    gone,
+  ])
 }
 
 /** Looks at all targets at once, after the load. */

@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util'
 import { fullPlan, narrowed, quickPlan, rowsOf, type Plan } from './plan.ts'
 
 export const USAGE = `usage: npm run bench -- [--quick] [--write] [--only TEXT] [--rounds N]
-  --quick      a few rows in about a minute
+  --quick      a few rows in about two minutes
   --write      write docs/reference/performance.md (full runs only)
-  --only TEXT  only rows whose key contains TEXT, such as "modern-http-1k", "tls" or "memory"
+  --only TEXT  only rows whose key contains TEXT, such as "modern-http-1k", "lanes", "tls" or "memory"
   --rounds N   that many rounds of each row`
 
 export interface Options {

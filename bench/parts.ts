@@ -1,9 +1,12 @@
-// The three parts of a run, one after the other: calls, handshakes, idle connections. Each starts the targets it needs and
+// The four parts of a run, one after the other: calls, lanes, handshakes, idle connections. Each starts the targets it needs and
 // ends them, so that none disturbs the next. A part without rows does nothing.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CertificateFiles } from './certificate.ts'
 import type { Children } from './children.ts'
+import { measureLanes, warmUpLanes, type LaneRig } from './lanes/lane-rounds.ts'
+import { LANE_YARDSTICK, type LaneCell } from './lanes/plan.ts'
+import { laneRecipes } from './lanes/targets.ts'
 import { measureLife, startTarget, type LifeFigures, type StartedTarget } from './life.ts'
 import type { Plan } from './plan.ts'
 import { measureRounds, warmUp, type Rig, type Sample } from './rounds.ts'
@@ -79,6 +82,33 @@ async function callRecipes(run: Run): Promise<TargetRecipe[]> {
     recipes.push(sallyportRecipe(context, ports, { name, program, config }))
   }
   return recipes
+}
+
+export async function measureWorkingLane(
+  run: Run,
+): Promise<Measured<LaneCell, CellFigures<LaneCell>>> {
+  const { children, surroundings, program, onProgress } = run
+  const plan = run.plan.lanes
+  if (plan.cells.length === 0) return { figures: [], samples: [] }
+  const names = [...new Set(plan.cells.flatMap((cell) => cell.targets))]
+  const context = contextOf(run, 'lanes', run.certificates.p256)
+  const recipes = await laneRecipes(context, program, names)
+  // How long they take to start is no figure of theirs.
+  const started = await Promise.all(recipes.map((it) => startTarget(it, children, 1)))
+  const rig: LaneRig = {
+    targets: names.map((name, at) => ({
+      ...(started[at] as StartedTarget<AnyPorts>).target,
+      name,
+    })),
+    companionPids: surroundings.companionPids,
+    load: (order) => surroundings.measure({ lane: order }),
+    backendCounts: () => surroundings.backendCounts(),
+    onProgress,
+  }
+  await warmUpLanes(rig, plan)
+  const samples = await measureLanes(rig, plan)
+  await endAll(started, children)
+  return { figures: summarise(samples, plan.cells, LANE_YARDSTICK), samples }
 }
 
 export async function measureTls(

@@ -1,5 +1,6 @@
 // What is measured: the cells of the matrix, and how long and how often each.
 import type { AnswerForm, CallShape, Era } from './call.ts'
+import { fullLanes, quickLanes, type LanePlan } from './lanes/plan.ts'
 import type { Destination } from './load/channel.ts'
 import type { Row } from './row.ts'
 import type { TargetName } from './target/target.ts'
@@ -28,6 +29,7 @@ export interface Plan {
   /** Starts of each target, timed to the first answered call. */
   readonly starts: number
   readonly idleMs: number
+  readonly lanes: LanePlan
   readonly handshakes: HandshakePlan
   readonly memory: MemoryPlan
 }
@@ -100,12 +102,13 @@ export function fullPlan(): Plan {
     measureMs: 800,
     starts: 5,
     idleMs: 5_000,
+    lanes: fullLanes(),
     handshakes: fullHandshakes(),
     memory: fullMemory(),
   }
 }
 
-/** About a minute: enough to see a change, not enough to publish. */
+/** Two minutes: enough to see a change, not enough to publish. */
 export function quickPlan(): Plan {
   const order = { kib: 1, connections: 32, rounds: 3 } as const
   return {
@@ -119,6 +122,7 @@ export function quickPlan(): Plan {
     measureMs: 220,
     starts: 1,
     idleMs: 1_000,
+    lanes: quickLanes(),
     handshakes: quickHandshakes(),
     memory: quickMemory(),
   }
@@ -135,12 +139,13 @@ export function narrowed(
   return {
     ...plan,
     cells: narrow(plan.cells),
+    lanes: { ...plan.lanes, cells: narrow(plan.lanes.cells) },
     handshakes: { ...plan.handshakes, cells: narrow(plan.handshakes.cells) },
     memory: { ...plan.memory, cells: narrow(plan.memory.cells) },
   }
 }
 
 /** All rows of a plan, whatever they are about. */
-export function rowsOf({ cells, handshakes, memory }: Plan): readonly Row[] {
-  return [...cells, ...handshakes.cells, ...memory.cells]
+export function rowsOf({ cells, lanes, handshakes, memory }: Plan): readonly Row[] {
+  return [...cells, ...lanes.cells, ...handshakes.cells, ...memory.cells]
 }

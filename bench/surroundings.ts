@@ -8,6 +8,12 @@ import type { LoadResult } from './load/measure.ts'
 import type { Answer, Order } from './process/load.ts'
 import type { Target } from './target/target.ts'
 
+export interface BackendCounts {
+  readonly callCount: number
+  /** Of the servers behind the lanes: everything that is not a call. */
+  readonly otherCount: number
+}
+
 export class Surroundings {
   readonly ports: BackendPorts
   readonly #backend: ChildProcess
@@ -67,8 +73,13 @@ export class Surroundings {
   }
 
   async backendCallCount(): Promise<number> {
-    const answer = nextMessage<{ callCount: number }>(this.#backend)
+    return (await this.backendCounts()).callCount
+  }
+
+  /** What the backend was asked so far. */
+  async backendCounts(): Promise<BackendCounts> {
+    const answer = nextMessage<BackendCounts>(this.#backend)
     this.#backend.send('count')
-    return (await answer).callCount
+    return await answer
   }
 }

@@ -10,6 +10,10 @@ export const TITLE: Readonly<Record<TargetName, string>> = {
   nginx: 'nginx',
   sallyport: 'Sallyport',
   'sallyport, access log': 'Sallyport, `log.access: true`',
+  'straight lane': 'straight lane',
+  translating: 'translating',
+  merging: 'merging',
+  listing: 'listing',
 }
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -2,15 +2,7 @@
 // the generator's is the busy one.
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext } from 'node:tls'
-import {
-  callBody,
-  callHead,
-  ID_OFFSET,
-  MCP_PATH,
-  PROTOCOL_VERSION,
-  writeId,
-  type CallShape,
-} from '../call.ts'
+import { ID_OFFSET, PROTOCOL_VERSION, writeId, type CallScript } from '../call.ts'
 import { AnswerReader, type HttpAnswer } from './answer-reader.ts'
 
 /** Where the calls go. */
@@ -42,19 +34,19 @@ export interface ChannelListener {
 
 /** An answer that takes longer is a failure. */
 const ANSWER_TIMEOUT_MS = 10_000
-const SPARE_BODY_BYTES = 4_096
 
 export async function openSocketChannel(
   destination: Destination,
-  shape: CallShape,
+  script: CallScript,
   listener: ChannelListener,
 ): Promise<SocketChannel> {
-  const wire = await SocketWire.open(destination, shape.bodyBytes + SPARE_BODY_BYTES)
+  const wire = await SocketWire.open(destination, script.maxAnswerBytes)
   try {
     const authority = `127.0.0.1:${destination.port}`
-    const sessionId = shape.era === 'legacy' ? await initialize(wire, authority) : undefined
-    const head = Buffer.from(callHead(shape, authority, sessionId))
-    const bytes = Buffer.concat([head, callBody(shape)])
+    const sessionId =
+      script.era === 'legacy' ? await initialize(wire, authority, script.path) : undefined
+    const head = Buffer.from(script.head({ authority, sessionId }))
+    const bytes = Buffer.concat([head, script.body])
     wire.listener = listener
     return {
       send: (id) => {
@@ -72,14 +64,15 @@ export async function openSocketChannel(
 }
 
 /** The legacy handshake (MCP 2025-11-25 lifecycle §Initialization); returns the session's id. */
-async function initialize(wire: SocketWire, authority: string): Promise<string> {
+async function initialize(wire: SocketWire, authority: string, path: string): Promise<string> {
+  const to = { authority, path }
   const params = {
     protocolVersion: PROTOCOL_VERSION.legacy,
     capabilities: {},
     clientInfo: { name: 'bench', version: '1.0.0' },
   }
   const opened = await wire.exchange(
-    message(authority, [], { jsonrpc: '2.0', id: 1, method: 'initialize', params }),
+    message(to, [], { jsonrpc: '2.0', id: 1, method: 'initialize', params }),
   )
   const sessionId = /\r\nmcp-session-id: *(\S+)\r\n/i.exec(opened.head)?.[1]
   if (opened.status !== 200 || sessionId === undefined) {
@@ -90,16 +83,20 @@ async function initialize(wire: SocketWire, authority: string): Promise<string> 
     `MCP-Protocol-Version: ${PROTOCOL_VERSION.legacy}`,
   ]
   const accepted = await wire.exchange(
-    message(authority, fields, { jsonrpc: '2.0', method: 'notifications/initialized' }),
+    message(to, fields, { jsonrpc: '2.0', method: 'notifications/initialized' }),
   )
   if (accepted.status !== 202) throw new Error(`initialized was answered with ${accepted.status}`)
   return sessionId
 }
 
-function message(authority: string, fields: readonly string[], content: unknown): Buffer {
+function message(
+  { authority, path }: { readonly authority: string; readonly path: string },
+  fields: readonly string[],
+  content: unknown,
+): Buffer {
   const body = JSON.stringify(content)
   const head = [
-    `POST ${MCP_PATH} HTTP/1.1`,
+    `POST ${path} HTTP/1.1`,
     `Host: ${authority}`,
     'Content-Type: application/json',
     'Accept: application/json, text/event-stream',

@@ -1,7 +1,7 @@
 // Calls over HTTP/2: several channels share one connection, each with one stream open at a time. Modern era only, since
 // that is the only HTTP/2 row of the plan.
 import { connect, type ClientHttp2Session } from 'node:http2'
-import { callBody, callHead, ID_OFFSET, writeId, type CallShape } from '../call.ts'
+import { ID_OFFSET, writeId, type CallScript } from '../call.ts'
 import type { Channel, ChannelListener, Destination } from './channel.ts'
 
 /** Streams per connection: a client library multiplexes, but not without end. */
@@ -17,11 +17,11 @@ export class Http2Connections {
     this.#destination = destination
   }
 
-  open(shape: CallShape, listener: ChannelListener): Channel {
-    if (shape.era !== 'modern') throw new Error('HTTP/2 rows are of the modern era only')
+  open(script: CallScript, listener: ChannelListener): Channel {
+    if (script.era !== 'modern') throw new Error('HTTP/2 rows are of the modern era only')
     const session = this.#place()
-    const headers = headersOf(shape, this.#destination.port)
-    const body = callBody(shape)
+    const headers = headersOf(script, this.#destination.port)
+    const { body } = script
     let isClosed = false
     const fail = (error: Error): void => {
       if (!isClosed) listener.onFailure(error)
@@ -62,12 +62,13 @@ export class Http2Connections {
 }
 
 /** The fields of the HTTP/1.1 head, less those of the connection. */
-function headersOf(shape: CallShape, port: number): Record<string, string> {
+function headersOf(script: CallScript, port: number): Record<string, string> {
   const authority = `127.0.0.1:${port}`
-  const [, ...lines] = callHead(shape, authority, undefined).trimEnd().split('\r\n')
+  const head = script.head({ authority, sessionId: undefined })
+  const [, ...lines] = head.trimEnd().split('\r\n')
   const headers: Record<string, string> = {
     ':method': 'POST',
-    ':path': '/mcp',
+    ':path': script.path,
     ':authority': authority,
     ':scheme': 'https',
   }

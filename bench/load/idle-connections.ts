@@ -1,7 +1,7 @@
 // Connections that made one call and then say nothing: what most connections of a gateway are, most of the time. They stay
 // until they are closed; one that does not is an error.
 import { createSecureContext } from 'node:tls'
-import { answerBody, FIRST_ID, type CallShape } from '../call.ts'
+import { answerBody, FIRST_ID, scriptOf, type CallShape } from '../call.ts'
 import type { HttpAnswer } from './answer-reader.ts'
 import { openSocketChannel, type Destination, type SocketChannel } from './channel.ts'
 
@@ -69,7 +69,7 @@ async function openAndCall(
   onLost: (error: Error) => void,
 ): Promise<SocketChannel> {
   const answered = Promise.withResolvers<HttpAnswer>()
-  const channel = await openSocketChannel(destination, CALL, {
+  const channel = await openSocketChannel(destination, scriptOf(CALL), {
     onAnswer: answered.resolve,
     onFailure: (error) => {
       answered.reject(error)

@@ -1,11 +1,13 @@
 // Entry of the load generator's process: runs the orders it gets, one after the other, and sends back what came of them.
 import { IdleConnections, type IdleOrder } from '../load/idle-connections.ts'
 import type { LoadResult } from '../load/measure.ts'
+import { runLane, type LaneOrder } from '../lanes/run-lane.ts'
 import { runHandshakes, type HandshakeOrder } from '../load/run-handshakes.ts'
 import { runLoad, type LoadOrder } from '../load/run-load.ts'
 
 export type Order =
   | { readonly calls: LoadOrder }
+  | { readonly lane: LaneOrder }
   | { readonly handshakes: HandshakeOrder }
   | { readonly visit: IdleOrder }
   | { readonly idle: IdleOrder }
@@ -19,6 +21,7 @@ const idle = new IdleConnections()
 
 async function carryOut(order: Order): Promise<LoadResult | undefined> {
   if ('calls' in order) return await runLoad(order.calls)
+  if ('lane' in order) return await runLane(order.lane)
   if ('handshakes' in order) return await runHandshakes(order.handshakes)
   if ('visit' in order) await idle.openAndClose(order.visit)
   else if ('idle' in order) await idle.open(order.idle)

@@ -12,7 +12,13 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { makeScratchFolder } from '../scratch-folder.ts'
-import type { AnyPorts, TargetContext, TargetPorts, TargetRecipe } from './target.ts'
+import type {
+  AnyPorts,
+  LaneTargetName,
+  TargetContext,
+  TargetPorts,
+  TargetRecipe,
+} from './target.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -43,7 +49,7 @@ export function buildSallyport(): SallyportProgram {
 }
 
 export interface SallyportOrder {
-  readonly name: 'sallyport' | 'sallyport, access log'
+  readonly name: 'sallyport' | 'sallyport, access log' | LaneTargetName
   readonly program: SallyportProgram
   /** The text of the config file. */
   readonly config: string

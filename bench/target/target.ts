@@ -1,5 +1,6 @@
 // What the bench measures: something that listens on known ports and consists of known processes.
 import type { ChildProcess } from 'node:child_process'
+import type { CallScript } from '../call.ts'
 import type { BackendPorts } from '../backend.ts'
 import type { CertificateFiles } from '../certificate.ts'
 import type { Children } from '../children.ts'
@@ -16,7 +17,16 @@ export interface TargetPorts extends AnyPorts {
   readonly http2: number
 }
 
-export type TargetName = 'direct' | 'node-proxy' | 'nginx' | 'sallyport' | 'sallyport, access log'
+export type TargetName =
+  | 'direct'
+  | 'node-proxy'
+  | 'nginx'
+  | 'sallyport'
+  | 'sallyport, access log'
+  | LaneTargetName
+
+/** The gateway again, with configurations that make messages take one lane or the other. */
+export type LaneTargetName = 'straight lane' | 'translating' | 'merging' | 'listing'
 
 /** What a target is started with. */
 export interface TargetContext {
@@ -31,6 +41,8 @@ export interface TargetContext {
 export interface TargetRecipe<P extends AnyPorts = TargetPorts> {
   readonly name: TargetName
   readonly ports: P
+  /** By whose answer it is seen that the target is up. Default: a call of the modern era. */
+  readonly firstCall?: CallScript
   spawn(): ChildProcess
   /** The processes whose time is the target's cost, once it answers. */
   pids(child: ChildProcess): readonly number[]

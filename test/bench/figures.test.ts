@@ -206,6 +206,7 @@ describe('the page', () => {
       verdict: judgeBudget(cells),
       foreignShare: 0.07,
       config: 'listeners: []',
+      lanes: { figures: [], verdicts: [] },
       tls: { handshakes: [], memory: [], config: 'listeners: []' },
     })
   }
@@ -217,9 +218,10 @@ describe('the page', () => {
     expect(render(nginx)).toContain('**1.25 (1.25–1.25)**')
   })
 
-  it('has the section about TLS between what a process costs and how it is measured', () => {
+  it('has the sections about lanes and TLS before how it is measured', () => {
     const headings = render(nginx).match(/^## .*$/gm) ?? []
-    expect(headings.slice(1, 4)).toEqual([
+    expect(headings.slice(1, 5)).toEqual([
+      '## Eras in between, several servers',
       '## Start, memory, idling',
       '## TLS: handshakes and idle connections',
       '## How it is measured',
