@@ -34,5 +34,4 @@ export const serverSchema = withNotes(z.union([httpServerSchema, stdioServerSche
 
 export const routeSchema = section({ ...routeShape, ...routeCatalogShape, ...channelShape })
 
-export type ServerDocument = z.output<typeof serverSchema>
 export type RouteDocument = z.output<typeof routeSchema>

@@ -1,6 +1,6 @@
 // The MCP wire format as pure functions: no sockets, no clocks, no config.
 export { acceptsAnswer } from './accept.ts'
-export { EventReader, type EventReaderOptions, type ServerEvent } from './event-reader.ts'
+export { EventReader, type ServerEvent } from './event-reader.ts'
 export {
   encodeEvent,
   EVENT_STREAM,
@@ -29,7 +29,7 @@ export {
   singleLine,
   type Replacement,
 } from './lossless.ts'
-export { type Replay, type ReplayedEvent, type ReplayLimits, ReplayLog } from './replay-log.ts'
+export { type Replay, type ReplayLimits, ReplayLog } from './replay-log.ts'
 export {
   checkParamHeaders,
   PARAM_HEADER_PREFIX,
@@ -37,8 +37,6 @@ export {
   scanParamHeaders,
   type ParamFields,
   type ParamHeader,
-  type ParamHeaderScan,
-  type ParamMismatch,
 } from './param-headers.ts'
 export {
   BATCH_VERSION,

@@ -6,7 +6,7 @@ import { startEverythingServer } from '../fixtures/everything-server/server.ts'
 import { startSdkV1Server } from '../fixtures/sdk-v1-http/server.ts'
 import { httpEndpoint, startTestGateway } from '../support/gateway.ts'
 import { initialize, legacyMessage, modernRequest, openSession } from '../support/mcp-messages.ts'
-import { jsonOf, startHttpServer, until } from '../support/servers.ts'
+import { startHttpServer, startRpcServer, until } from '../support/servers.ts'
 
 interface RpcAnswer {
   readonly id?: unknown
@@ -34,7 +34,7 @@ async function startServer(eras: 'legacy' | 'modern', port?: number) {
       const { method: rpc } = (body.length > 0 ? JSON.parse(body.toString()) : {}) as {
         method?: string
       }
-      seen.push(`${rpc ?? method} ${headers['mcp-protocol-version'] ?? '-'}`)
+      seen.push([rpc ?? method, headers['mcp-protocol-version'] ?? '-'].join(' '))
     },
   })
   let isClosed = false
@@ -136,11 +136,9 @@ describe('a refusal that has nothing to do with eras', () => {
 
   it('reaches a modern client as the server wrote it', async () => {
     const body = '{ "jsonrpc":"2.0", "id":1, "error":{"code":-32000,"message":"not today"} }'
-    const server = await startHttpServer((request, response) => {
-      void jsonOf(request).then(({ id, method }) => {
-        if (method !== 'server/discover') refuse(response, 400, body)
-        else refuse(response, 200, JSON.stringify({ jsonrpc: '2.0', id, result: {} }))
-      })
+    const server = await startRpcServer(({ response, id, method }) => {
+      if (method !== 'server/discover') refuse(response, 400, body)
+      else refuse(response, 200, JSON.stringify({ jsonrpc: '2.0', id, result: {} }))
     })
     const gateway = await startTestGateway({ servers: { it: [httpEndpoint(server.url)] } })
     const answer = await fetch(`${gateway.url}/it`, callEcho(1))
@@ -173,18 +171,16 @@ describe('a refusal that has nothing to do with eras', () => {
 
   it('leaves nothing behind when the client has gone meanwhile', async () => {
     let isAsked = false
-    const server = await startHttpServer((request, response) => {
-      void jsonOf(request).then(({ method }) => {
-        if (method !== 'server/discover') refuse(response, 400, '{}')
-        else isAsked = true
-      })
+    const server = await startRpcServer(({ response, method }) => {
+      if (method !== 'server/discover') refuse(response, 400, '{}')
+      else isAsked = true
     })
     const gateway = await startTestGateway({ servers: { it: [httpEndpoint(server.url)] } })
     const leave = new AbortController()
     const gone = fetch(`${gateway.url}/it`, { ...callEcho(1), signal: leave.signal })
     await until(() => isAsked, 'the question about the era')
     leave.abort()
-    await expect(gone).rejects.toThrow()
+    await expect(gone).rejects.toThrow('aborted')
     await gateway.stop()
   })
 })

@@ -1,12 +1,11 @@
 // The short way of tool calls on a route of several servers: only the name changes on its way there, and on the way back only
 // what leads to a resource.
 import type { IncomingHttpHeaders } from 'node:http'
-import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { META } from '../../src/wire/index.ts'
 import { httpEndpoint, startTestGateway } from '../support/gateway.ts'
 import { modernRequest } from '../support/mcp-messages.ts'
-import { startHttpServer } from '../support/servers.ts'
+import { startRpcServer } from '../support/servers.ts'
 
 interface Seen {
   readonly headers: IncomingHttpHeaders
@@ -19,19 +18,15 @@ const resultOf = (result: object): string => JSON.stringify({ jsonrpc: '2.0', id
 /** A modern server with one resource that answers every call with the same bytes. */
 async function startServer(answer: string, headers: Record<string, string> = CALL) {
   const calls: Seen[] = []
-  const server = await startHttpServer((request, response) => {
-    void buffer(request).then((bytes) => {
-      const body = bytes.toString()
-      const { id, method } = JSON.parse(body) as { id: unknown; method: string }
-      if (method === 'tools/call') {
-        calls.push({ headers: request.headers, body })
-        response
-          .writeHead(200, { ...headers, 'x-own': 'kept' })
-          .end(answer.replace('"id":1,', `"id":${JSON.stringify(id)},`))
-        return
-      }
-      response.writeHead(200, CALL).end(JSON.stringify({ jsonrpc: '2.0', id, result: own(method) }))
-    })
+  const server = await startRpcServer(({ request, response, body, id, method }) => {
+    if (method === 'tools/call') {
+      calls.push({ headers: request.headers, body })
+      response
+        .writeHead(200, { ...headers, 'x-own': 'kept' })
+        .end(answer.replace('"id":1,', `"id":${JSON.stringify(id)},`))
+      return
+    }
+    response.writeHead(200, CALL).end(JSON.stringify({ jsonrpc: '2.0', id, result: own(method) }))
   })
   return { ...server, calls }
 }

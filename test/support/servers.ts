@@ -1,5 +1,11 @@
 // Small HTTP servers to put behind the gateway, for behaviour that no real MCP server shows on demand.
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
@@ -31,6 +37,25 @@ export async function startHttpServer(onRequest: RequestListener): Promise<TestS
   }
   onTestFinished(kill)
   return { url: `http://127.0.0.1:${port}/mcp`, port, server, sockets, kill }
+}
+
+export interface PostedRpc {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** As it came. */
+  readonly body: string
+  readonly id: unknown
+  readonly method: string
+}
+
+/** Starts a server that is told of each message posted to it. */
+export function startRpcServer(onMessage: (posted: PostedRpc) => void): Promise<TestServer> {
+  const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = (await buffer(request)).toString()
+    const { id, method } = JSON.parse(body) as { id: unknown; method: string }
+    onMessage({ request, response, body, id, method })
+  }
+  return startHttpServer((request, response) => void take(request, response))
 }
 
 /** The body of a request, parsed. */

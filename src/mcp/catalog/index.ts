@@ -1,4 +1,4 @@
 // Several servers as one, and rules for the tools of one.
-export type { CatalogContext, CatalogMember, CatalogObserver } from './context.ts'
+export type { CatalogMember, CatalogObserver } from './context.ts'
 export { createMergedView, type MergedView } from './merged-view.ts'
 export { stringifyResult } from './serialised.ts'

@@ -6,7 +6,7 @@ import { EndpointPool } from '../../../src/routing/index.ts'
 import { createStreamableHttpUpstream } from '../../../src/upstream/index.ts'
 import { httpEndpoint } from '../../support/gateway.ts'
 import { manualClock } from '../../support/manual-clock.ts'
-import { deadPort, jsonOf, startHttpServer } from '../../support/servers.ts'
+import { deadPort, startRpcServer } from '../../support/servers.ts'
 
 interface Reply {
   readonly status: number
@@ -25,13 +25,10 @@ function send(response: ServerResponse, id: unknown, { status, text, ...message 
 /** What a server that answers every `server/discover` with `reply` is found to be. */
 async function erasOf(reply: Reply | undefined, protocol: ServerProtocol = 'auto') {
   const asked: string[] = []
-  const server = await startHttpServer((request, response) => {
-    void jsonOf(request).then(({ id, method }) => {
-      asked.push(
-        `${method} ${request.headers['mcp-protocol-version']} ${request.headers['x-tenant']}`,
-      )
-      if (reply !== undefined) send(response, id, reply)
-    })
+  const server = await startRpcServer(({ request, response, id, method }) => {
+    const { 'mcp-protocol-version': version, 'x-tenant': tenant } = request.headers
+    asked.push([method, version, tenant].join(' '))
+    if (reply !== undefined) send(response, id, reply)
   })
   return { asked, ...(await erasAt(server.url, protocol)) }
 }

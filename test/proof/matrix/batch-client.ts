@@ -123,9 +123,7 @@ class BatchClient implements MatrixClient {
   }
 
   async #post(messages: Message | readonly Message[]): Promise<void> {
-    const versioned = Array.isArray(messages)
-      ? (messages as readonly Message[]).map((it) => ({ jsonrpc: '2.0', ...it }))
-      : { jsonrpc: '2.0', ...messages }
+    const versioned = 'map' in messages ? messages.map(withVersion) : withVersion(messages)
     const response = await fetch(this.#url, {
       method: 'POST',
       headers: { ...this.#headers(), 'content-type': 'application/json' },
@@ -173,6 +171,8 @@ class BatchClient implements MatrixClient {
     }
   }
 }
+
+const withVersion = (message: Message): object => ({ jsonrpc: '2.0', ...message })
 
 function answerTo(method: string): Record<string, unknown> {
   if (method === 'elicitation/create') return ANSWERS.elicitation

@@ -25,7 +25,7 @@ export interface MatrixClient {
   /** From now on `onUpdated` hears of changes of the resource. */
   subscribe(uri: string, onUpdated: (uri: string) => void): Promise<void>
   /** The next answer that comes as a stream breaks after its first event; the client comes back for the rest by itself. */
-  breakNextStream?(): void
+  readonly breakNextStream?: () => void
   close(): Promise<void>
 }
 
@@ -53,7 +53,10 @@ export const ANSWERS = {
 }
 
 /** A fetch that can break an answer on its way: the reader sees an error, as when a connection is lost. */
-export function breakableFetch(): { readonly fetch: typeof fetch; breakNext(): void } {
+export function breakableFetch(): {
+  readonly fetch: typeof fetch
+  readonly breakNext: () => void
+} {
   let isArmed = false
   const breaking: typeof fetch = async (input, init) => {
     const response = await fetch(input, init)

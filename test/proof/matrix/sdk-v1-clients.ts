@@ -21,7 +21,7 @@ export const sdkV1Streamable: ClientKind = {
   connect: async (url) => {
     const { fetch, breakNext } = breakableFetch()
     const transport = new StreamableHTTPClientTransport(new URL(url), { fetch })
-    return { ...(await connected(transport as Transport)), breakNextStream: breakNext }
+    return { ...(await connected(transport)), breakNextStream: breakNext }
   },
 }
 
@@ -38,8 +38,7 @@ export const sdkV1WebSocket: ClientKind = {
   era: 'legacy',
   transport: 'WebSocket',
   losesLastProgress: true,
-  connect: (url) =>
-    connected(new WebSocketClientTransport(new URL(url.replace(/^http/, 'ws'))) as Transport),
+  connect: (url) => connected(new WebSocketClientTransport(new URL(url.replace(/^http/, 'ws')))),
 }
 
 async function connected(transport: Transport): Promise<MatrixClient> {

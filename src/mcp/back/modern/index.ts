@@ -1,3 +1,3 @@
 // Servers of the modern era as views, and what is remembered of them.
 export { AnswerPlaces } from './answer-places.ts'
-export { createModernBack, type ModernBackContext } from './modern-back.ts'
+export { createModernBack } from './modern-back.ts'

@@ -1,2 +1,2 @@
 // The front for clients of the modern era.
-export { ModernFront, type ModernFrontContext } from './front.ts'
+export { ModernFront } from './front.ts'
