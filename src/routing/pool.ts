@@ -214,6 +214,10 @@ class PooledCall implements UpstreamCall, AnswerSink {
     this.#upstreamCall?.resume()
   }
 
+  expectSilence(isExpected: boolean): void {
+    this.#upstreamCall?.expectSilence?.(isExpected)
+  }
+
   abort(): void {
     this.#aborted = true
     this.#upstreamCall?.abort()

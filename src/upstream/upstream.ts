@@ -39,6 +39,8 @@ export interface AnswerSink {
 export interface UpstreamCall {
   /** Goes on after an `onData` that returned false. */
   resume(): void
+  /** While true, silence of the endpoint within its answer is no failure: it waits for something itself. Default false. */
+  expectSilence?(isExpected: boolean): void
   /** Gives the call up: the endpoint sees a closed stream (HTTP) or a cancellation (stdio). The sink hears nothing more. */
   abort(): void
 }

@@ -92,6 +92,11 @@ export class AnswerReader implements RoutedSink {
     return this.#over
   }
 
+  /** While true, the endpoint may be silent for as long as it likes. */
+  expectSilence(isExpected: boolean): void {
+    if (!this.#over) this.#call?.expectSilence?.(isExpected)
+  }
+
   /** Gives the call up; the listener hears nothing more. */
   abandon(): void {
     if (this.#over) return

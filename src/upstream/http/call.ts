@@ -29,6 +29,10 @@ export class HttpCall implements UpstreamCall, LiveMember, AnswerHandler {
     this.#request?.resume()
   }
 
+  expectSilence(isExpected: boolean): void {
+    this.#request?.expectSilence?.(isExpected)
+  }
+
   abort(): void {
     if (this.#over) return
     this.#over = true

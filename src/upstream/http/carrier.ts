@@ -29,6 +29,8 @@ export interface CarriedRequest {
   abort(reason: Error): void
   /** Goes on after an `onData` that returned false. */
   resume(): void
+  /** While true, silence within the answer is no failure. */
+  expectSilence?(isExpected: boolean): void
 }
 
 export interface Carrier {

@@ -54,6 +54,7 @@ export class CallAnswer {
   #livedAtMs: number
   #timer: Timer | undefined
   #drain: Wait<CallAnswer> | undefined
+  #isSilenceExpected = false
   #isOver = false
 
   constructor(listener: CallAnswerListener, context: CallAnswerContext) {
@@ -69,6 +70,13 @@ export class CallAnswer {
     this.#timer?.cancel()
     this.#reader?.abandon()
     this.#endDrain()
+  }
+
+  /** While true, the server waits for its client, and need not say anything. */
+  expectSilence(isExpected: boolean): void {
+    this.#isSilenceExpected = isExpected
+    if (!isExpected) this.#noteLife()
+    this.#reader?.expectSilence(isExpected)
   }
 
   /** Everything was said: lets the stream come to its end. The listener hears nothing more. */
@@ -101,6 +109,7 @@ export class CallAnswer {
       },
     }
     reader.attach(send(sink))
+    if (this.#isSilenceExpected) reader.expectSilence(true)
   }
 
   #onHead(head: AnswerHeadSeen, isFirst: boolean): void {
@@ -156,7 +165,8 @@ export class CallAnswer {
 
   #takeUpAgain(afterMs: number): void {
     const { clock } = this.#context
-    if (clock.monotonicMs() - this.#livedAtMs > MAX_SILENCE_MS) {
+    const isQuiet = clock.monotonicMs() - this.#livedAtMs > MAX_SILENCE_MS
+    if (isQuiet && !this.#isSilenceExpected) {
       this.#over(notResumed('there was no sign of life for too long'))
       return
     }

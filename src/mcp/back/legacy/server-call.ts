@@ -150,6 +150,7 @@ export class ServerCall implements LiveMember, Parkable, CallAnswerListener {
     }
     this.#reader = reader
     this.#request = retry
+    this.#answer?.expectSilence(false)
     reader.onResumed(this, this.#session)
     void this.#session.logLevel.enter(retry.logLevel)
     if (this.#questions.open.length > 0) this.#questions.askSoon()
@@ -241,6 +242,7 @@ export class ServerCall implements LiveMember, Parkable, CallAnswerListener {
     this.#session.logLevel.leave(request.logLevel)
     this.#reader = undefined
     this.#request = undefined
+    this.#answer?.expectSilence(true)
     reader.onAsked(question)
   }
 

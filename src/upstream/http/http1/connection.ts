@@ -47,6 +47,7 @@ export class Connection implements LiveMember {
   /** True while what is read has memory of its own. */
   #ownsRead = false
   #isPaused = false
+  #isSilenceExpected = false
   #isGone = false
 
   constructor(socket: Socket, owner: ConnectionOwner) {
@@ -62,6 +63,7 @@ export class Connection implements LiveMember {
   send(request: Http1Request): void {
     const { head, body } = request
     this.#request = request
+    this.#isSilenceExpected = false
     request.leave(this)
     // Whoever was told may have given it up.
     if (this.#request !== request) return
@@ -106,8 +108,19 @@ export class Connection implements LiveMember {
     if (!this.#isPaused) return
     this.#isPaused = false
     if (this.#isGone) return
-    this.#owner.bodies.watch(this.#wait)
+    this.#watchBody()
     this.#socket.resume()
+  }
+
+  expectSilence(isExpected: boolean): void {
+    this.#isSilenceExpected = isExpected
+    if (this.#isGone || this.#head === undefined) return
+    if (isExpected) this.#owner.bodies.unwatch(this.#wait)
+    else this.#watchBody()
+  }
+
+  #watchBody(): void {
+    if (!this.#isPaused && !this.#isSilenceExpected) this.#owner.bodies.watch(this.#wait)
   }
 
   /** The wait for the endpoint is over. */
@@ -156,7 +169,7 @@ export class Connection implements LiveMember {
       rest = end
     }
     if (this.#isGone || this.#request === undefined) return
-    if (!this.#isPaused) this.#owner.bodies.watch(this.#wait)
+    this.#watchBody()
     if (rest.length > 0) this.#readBody(rest)
     else if (this.#head.bodyEnd === 0) this.#finish()
   }

@@ -25,6 +25,8 @@ const IDLE_MS = 4_000
 const MAX_IDLE_MS = 60_000
 /** Kept back from what an endpoint promises: a request must not meet a connection that is just being closed. */
 const IDLE_MARGIN_MS = 1_000
+/** Requests that have left the queue's front and are still in its memory; then the queue is made anew. */
+const MAX_TAKEN_KEPT = 64
 const SWEEP_PERIOD_MS = 1_000
 const FOR_EVER_MS = 2 ** 30
 
@@ -116,13 +118,22 @@ export class Http1Pool implements Carrier, ConnectionOwner {
 
   /** The next request that somebody still wants. */
   #nextWaiting(): Http1Request | undefined {
-    while (this.#waitingFrom < this.#waiting.length) {
+    let found: Http1Request | undefined
+    while (found === undefined && this.#waitingFrom < this.#waiting.length) {
       const request = this.#waiting[this.#waitingFrom++] as Http1Request
-      if (!request.isOver) return request
+      if (!request.isOver) found = request
     }
-    if (this.#waitingFrom > 0) this.#waiting = []
+    this.#forgetTaken()
+    return found
+  }
+
+  /** What was taken must not be kept, nor all that hangs on it; moving the rest up each time would cost its length. */
+  #forgetTaken(): void {
+    const from = this.#waitingFrom
+    const isEmptied = from === this.#waiting.length
+    if (from === 0 || (!isEmptied && from < MAX_TAKEN_KEPT)) return
+    this.#waiting = this.#waiting.slice(from)
     this.#waitingFrom = 0
-    return undefined
   }
 
   #connectAsNeeded(): void {

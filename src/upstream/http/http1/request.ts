@@ -51,6 +51,10 @@ export class Http1Request implements CarriedRequest {
     this.#connection?.resume()
   }
 
+  expectSilence(isExpected: boolean): void {
+    this.#connection?.expectSilence(isExpected)
+  }
+
   /** A connection takes the request. */
   leave(connection: Connection): void {
     this.#connection = connection

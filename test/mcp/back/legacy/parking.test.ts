@@ -202,6 +202,23 @@ describe('a parked call', () => {
     expect(back.held.parkedCalls).toBe(0)
   })
 
+  it('waits for longer than its server may be silent otherwise', async () => {
+    const server = await asking([[FORM]], ({ method, params }, response) => {
+      if (method !== 'tools/call' || params?.['name'] !== 'silent') return undefined
+      openStream(response)
+      return true
+    })
+    const { back } = await backOf([server.url], { endpoint: { idleTimeoutMs: 150 } })
+    const asked = await resultOf(back, 'tools/call', CALL, HOW)
+    // Each of these fails for its server's silence, which takes as long.
+    for (let count = 0; count < 3; count++) {
+      const { failures } = await ask(back, 'tools/call', { name: 'silent' }, HOW)
+      expect(failures).toMatchObject([{ code: 'GW_UPSTREAM_TIMEOUT' }])
+    }
+    const retry = retryOf(CALL, asked, allAnswered(asked, YES))
+    expect(textOf(await resultOf(back, 'tools/call', retry, HOW))).toBe('all answered')
+  })
+
   it('whose server goes away fails with the retry', async () => {
     const { server, back, results } = await parkedWith({})
     server.streams[0]?.destroy()
