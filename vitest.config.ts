@@ -1,5 +1,15 @@
 import { defineConfig } from 'vitest/config'
 
+/** RSA keys take their time, and openssl is started hundreds of times. */
+const CERTS = [
+  'test/cli/certs-*.test.ts',
+  'test/certs/renew.test.ts',
+  'test/docs/certificates.test.ts',
+  'test/docs/tls-refusals.test.ts',
+]
+/** The runner leaves a core free for itself, which on a machine with two of them means one worker. */
+const MAX_WORKERS = 2
+
 export default defineConfig({
   test: {
     testTimeout: 20_000,
@@ -10,9 +20,17 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/proof/**'],
-          // The runner leaves a core free for itself, which on a machine with two of them means one worker.
-          maxWorkers: 2,
+          exclude: ['test/proof/**', ...CERTS],
+          maxWorkers: MAX_WORKERS,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'certs',
+          include: CERTS,
+          maxWorkers: MAX_WORKERS,
           sequence: { groupOrder: 0 },
         },
       },
