@@ -21,6 +21,7 @@ export {
 } from './json-rpc.ts'
 export { parseLossless } from './lossless-json.ts'
 export { spanOfName } from './outline.ts'
+export { exceedsDepth } from './structure.ts'
 export { LineSplitter } from './line.ts'
 export {
   jsonItems,

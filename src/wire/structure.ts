@@ -1,4 +1,4 @@
-// One walk over JSON text that JSON.parse has accepted: how deep, how many values, and how many members the objects
+// Walks over JSON text that JSON.parse has accepted: how deep, how many values, and how many members the objects
 // have on which decisions hang. Parsing alone cannot tell, because JSON.parse silently keeps the last of two equal keys.
 
 /** What the walk found. `members` counts as written, so a duplicate key makes it larger than the parsed object's own. */
@@ -64,6 +64,21 @@ export function measureStructure(text: string, maxDepth: number, maxElements: nu
     }
   }
   return { depth: deepest, elements, rootMembers, paramsMembers, metaMembers }
+}
+
+/** True when valid JSON text is nested deeper than `maxDepth`. */
+export function exceedsDepth(text: string, maxDepth: number): boolean {
+  // Each level has two brackets, so most messages are too short for it.
+  if (text.length <= 2 * maxDepth) return false
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit === QUOTE) at = endOfString(text, at)
+    else if (unit === OPEN_BRACE || unit === OPEN_BRACKET) depth++
+    else if (unit === CLOSE_BRACE || unit === CLOSE_BRACKET) depth--
+    if (depth > maxDepth) return true
+  }
+  return false
 }
 
 /** Index of the closing quote of the string that opens at `start`. */

@@ -6,6 +6,7 @@ import type { EndpointStatus, RoutedSink } from '../../routing/index.ts'
 import type { UpstreamCall } from '../../upstream/index.ts'
 import {
   EventReader,
+  exceedsDepth,
   isEventStream,
   isObject,
   messageKind,
@@ -13,7 +14,6 @@ import {
   type JsonObject,
 } from '../../wire/index.ts'
 import { readHead, refuseHead } from './answer-head.ts'
-import { exceedsDepth } from './depth.ts'
 
 /** Largest message of an answer that the working lane takes: it holds a message whole, unlike the straight lane. */
 export const MAX_MESSAGE_BYTES = 16 * 1_048_576
