@@ -176,8 +176,8 @@ describe('frames', () => {
     )
     const client = await connectWebSocket(server)
     client.webSocket.send('still here')
-    await until(() => server.received.length > 0, 'a message of somebody else')
-    expect(server.received.at(-1)).toBe('still here')
+    // Random bytes can be whole frames too, such as that of an empty text.
+    await until(() => server.received.includes('still here'), 'a message of somebody else')
   })
 
   const closeCode = (bytes: string): number => {
