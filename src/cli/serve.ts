@@ -7,10 +7,12 @@ import type { ServeFlags } from './program.ts'
 import { readConfig } from './read-config.ts'
 import { explainStartFailure } from './start-failure.ts'
 import { forcedExitCodes, StopSignals } from './stop-signals.ts'
+import { keepNewObjectsYoung } from './young-objects.ts'
 
 export async function serve({ config, logLevel, verbose }: ServeFlags): Promise<ExitCode> {
   const loaded = readConfig(config)
   if (loaded === undefined) return exitCodes.config
+  keepNewObjectsYoung()
   // Before the start, so that a signal that comes early still leads to an orderly end.
   const signals = new StopSignals()
   signals.listen()

@@ -14,6 +14,8 @@ type Child = ChildProcessByStdio<null, Readable, Readable>
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Flags of Node and V8. */
+  readonly nodeFlags?: readonly string[]
 }
 
 export interface Ended {
@@ -30,8 +32,11 @@ export interface Running {
   readonly line: (pattern: RegExp) => Promise<RegExpExecArray>
 }
 
-export function startCli(args: readonly string[], { cwd, env = {} }: RunOptions = {}): Running {
-  const child: Child = spawn(process.execPath, [BIN, ...args], {
+export function startCli(
+  args: readonly string[],
+  { cwd, env = {}, nodeFlags = [] }: RunOptions = {},
+): Running {
+  const child: Child = spawn(process.execPath, [...nodeFlags, BIN, ...args], {
     cwd,
     env: { PATH: process.env['PATH'], HOME: tmpdir(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
