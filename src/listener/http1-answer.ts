@@ -14,6 +14,8 @@ export class Http1Answer extends PacedAnswer {
   readonly #connection: Http1Connection
   readonly #response: ServerResponse
   #isLast = false
+  /** Handed over with a part of the content, or with the end. */
+  #isHeadOut = false
   #isListening = false
   #isHandedOver = false
 
@@ -55,12 +57,17 @@ export class Http1Answer extends PacedAnswer {
     const fields = this.#connection.surroundings.security.addedTo(headers)
     if (this.#isLast) fields.push('connection', 'close')
     response.writeHead(status, fields)
-    // Other heads go out with their first chunk; an event stream may have none for minutes.
-    if (isEventStream(headers)) response.flushHeaders()
+    // Other heads go out with their first chunk; an event stream may have none for minutes, or one that came with the head.
+    if (isEventStream(headers)) process.nextTick(flushHead, this)
+  }
+
+  flushHead(): void {
+    if (!this.#isHeadOut && !this.closed) this.#response.flushHeaders()
   }
 
   protected send(piece: Uint8Array, onTaken?: () => void): boolean {
     const response = this.#response
+    this.#isHeadOut = true
     const isTaken =
       onTaken === undefined ? response.write(piece) : writeTelling(response, piece, onTaken)
     if (!isTaken && !this.#isListening) {
@@ -73,6 +80,7 @@ export class Http1Answer extends PacedAnswer {
   protected finish(piece: Uint8Array | undefined, trailers: RawHeaders | undefined): void {
     if (this.#isHandedOver) return
     const response = this.#response
+    this.#isHeadOut = true
     if (trailers !== undefined && trailers.length > 0 && this.#takesTrailers()) {
       response.addTrailers(toPairs(trailers))
     }
@@ -133,6 +141,11 @@ export class Http1Answer extends PacedAnswer {
     this.over(this.#response.socket === null ? 'finished' : 'client-gone')
     this.#connection.turnOver(this.#exchange)
   }
+}
+
+/** One for all answers: a tick needs no function of its own. */
+function flushHead(answer: Http1Answer): void {
+  answer.flushHead()
 }
 
 /** After an error nobody knows how much of the piece is still being read. */

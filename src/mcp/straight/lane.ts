@@ -2,6 +2,7 @@
 // comes back through a Relay as it is.
 import {
   type Content,
+  Deadlines,
   GatewayError,
   LiveSet,
   type Clock,
@@ -50,6 +51,7 @@ export interface StraightRequest {
 export class StraightLane implements RelayOwner {
   readonly limits: McpLimits
   readonly clock: Clock
+  readonly quietStreams: Deadlines<Relay>
   readonly #context: StraightLaneContext
   readonly #relays = new LiveSet<Relay>()
   #isDraining = false
@@ -57,6 +59,11 @@ export class StraightLane implements RelayOwner {
   constructor(context: StraightLaneContext) {
     this.limits = context.limits
     this.clock = context.clock
+    this.quietStreams = new Deadlines({
+      clock: context.clock,
+      timeoutMs: context.limits.keepAliveMs,
+      onExpired: (relay) => relay.keepAlive(),
+    })
     this.#context = context
   }
 

@@ -7,9 +7,11 @@ import {
   type AnswerEnd,
   type Clock,
   type Content,
+  type Deadlines,
   type LiveMember,
   type RawHeaders,
   type Timer,
+  Wait,
 } from '../../core/index.ts'
 import type { EndpointStatus, Pool, RoutedSink } from '../../routing/index.ts'
 import type { UpstreamCall } from '../../upstream/index.ts'
@@ -44,6 +46,8 @@ export interface RelayedCall {
 export interface RelayOwner {
   readonly limits: McpLimits
   readonly clock: Clock
+  /** Event streams, for as long as nothing was sent on them. */
+  readonly quietStreams: Deadlines<Relay>
   /** The id for the client in place of the endpoint's own. */
   sealFor(call: RelayedCall, sessionId: string, from: EndpointStatus): string
   onStreamOpen(call: RelayedCall): void
@@ -63,9 +67,9 @@ export class Relay implements RoutedSink, LiveMember {
   readonly #owner: RelayOwner
   #upstreamCall: UpstreamCall | undefined
   #position: EventStreamPosition | undefined
-  #keepAlive: Timer | undefined
+  /** There once an event stream was begun that comments may be put into. */
+  #quiet: Wait<Relay> | undefined
   #abandoned: Timer | undefined
-  #sentSinceTick = false
   #over = false
 
   constructor(owner: RelayOwner, call: RelayedCall) {
@@ -128,7 +132,7 @@ export class Relay implements RoutedSink, LiveMember {
     if (answer.closed) return true
     if (this.#position !== undefined) {
       this.#position.advance(chunk)
-      this.#sentSinceTick = true
+      if (this.#quiet !== undefined) this.#owner.quietStreams.watch(this.#quiet)
     }
     if (!this.isOnlyReader || !isOwner(chunk)) return answer.write(chunk)
     return answer.write(chunk, () => freeMemory(chunk))
@@ -165,20 +169,27 @@ export class Relay implements RoutedSink, LiveMember {
   }
 
   #openStream(head: AnswerHead): void {
-    const { clock, limits } = this.#owner
-    const { exchange } = this.call.visit
     this.#position = new EventStreamPosition()
     const hasBufferingHint = head.headers.some((it) => it.toLowerCase() === 'x-accel-buffering')
     if (!hasBufferingHint) head.headers.push('x-accel-buffering', 'no')
     this.#owner.onStreamOpen(this.call)
     // A comment inside a compressed stream would break it.
     if (head.isEncoded) return
-    this.#keepAlive = clock.every(limits.keepAliveMs, () => {
-      const isQuiet = !this.#sentSinceTick
-      this.#sentSinceTick = false
-      if (isQuiet && this.#position?.isAtLineStart === true)
-        exchange.answer.write(KEEP_ALIVE_COMMENT)
-    })
+    this.#quiet = new Wait<Relay>(this)
+    this.#owner.quietStreams.watch(this.#quiet)
+  }
+
+  /** Nothing was sent for a while: what is between here and the client should not take the stream for dead. */
+  keepAlive(): void {
+    if (this.#quiet === undefined) return
+    this.#owner.quietStreams.watch(this.#quiet)
+    const { answer } = this.call.visit.exchange
+    if (this.#position?.isAtLineStart === true) answer.write(KEEP_ALIVE_COMMENT)
+  }
+
+  #endKeepAlive(): void {
+    if (this.#quiet !== undefined) this.#owner.quietStreams.unwatch(this.#quiet)
+    this.#quiet = undefined
   }
 
   /**
@@ -189,7 +200,7 @@ export class Relay implements RoutedSink, LiveMember {
     if (this.#over || end === 'finished') return
     const { clock, limits } = this.#owner
     const { inbound } = this.call
-    this.#keepAlive?.cancel()
+    this.#endKeepAlive()
     if (inbound === undefined || inbound.era === 'modern') {
       this.#giveUp()
       return
@@ -207,7 +218,7 @@ export class Relay implements RoutedSink, LiveMember {
   #finish(outcome: CallOutcome, error?: GatewayError): void {
     if (this.#over) return
     this.#over = true
-    this.#keepAlive?.cancel()
+    this.#endKeepAlive()
     this.#abandoned?.cancel()
     this.#owner.onRelayOver(this, outcome, error)
   }
