@@ -68,6 +68,14 @@ const RESERVED: readonly { what: string; pattern: RegExp; allowed: RegExp }[] = 
       /\bDate\.now\(|\bperformance\.now\(|\bnew Date\(\)|(?<![.\w])set(?:Timeout|Interval)\(/,
     allowed: /^core\/clock\.ts$/,
   },
+  {
+    what: 'connects to servers, past what verifies them and shows the client certificate',
+    pattern:
+      /\{[^}]*\b(?:connect|request|get)\b[^}]*\} from ['"]node:(?:net|tls|https?|http2)['"]|['"]undici['"]|\bfetch\(|\bnew (?:WebSocket|EventSource)\(/,
+    // Passthrough hands on the client's own TLS, unopened.
+    allowed:
+      /^(?:upstream\/http\/(?:connector|http2-carrier)|listener\/passthrough\/connection)\.ts$/,
+  },
   { what: 'logs', pattern: /\bconsole\.|['"]pino['"]/, allowed: /^observability\/log\.ts$/ },
 ]
 
@@ -142,6 +150,10 @@ describe('the architecture', () => {
     ['a room nobody planned', 'helpers/x.ts', 'export const a = 1'],
     ['the environment read', 'mcp/x.ts', 'process.env.HOME'],
     ['a second place that spawns', 'routing/x.ts', "import { spawn } from 'node:child_process'"],
+    ['a TLS connection of its own', 'mcp/x.ts', "import { connect } from 'node:tls'"],
+    ['a request of its own', 'gateway/x.ts', "import { request } from 'node:https'"],
+    ['another client', 'upstream/x.ts', "import { Client } from 'undici'"],
+    ['the global client', 'mcp/x.ts', 'await fetch(url)'],
     ['time read past the clock', 'mcp/x.ts', 'const at = Date.now()'],
     ['a console line', 'mcp/x.ts', 'console.log(1)'],
     ['an exit', 'gateway/x.ts', 'process.exit(1)'],

@@ -8,10 +8,12 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { GatewayError } from '../../src/core/index.ts'
 import { DEFAULT_CLIENT_TLS, type ClientTlsOptions } from '../../src/tls/index.ts'
 import { parsePin } from '../../src/tls/pins.ts'
-import type { Upstream } from '../../src/upstream/index.ts'
+import type { HttpEndpointOptions, Upstream } from '../../src/upstream/index.ts'
 import { testAuthority, type TestAuthority, type TestLeaf } from '../support/pki.ts'
 import { until } from '../support/servers.ts'
+import { startHttpUpstream } from './http-upstream.ts'
 import { get, post, record, startUpstream } from './recorded-call.ts'
+import { INITIALIZE, send } from './stdio/harness.ts'
 import { startTlsServer, type TestTlsServerOptions } from './tls-server.ts'
 
 let authority: TestAuthority
@@ -155,6 +157,8 @@ interface Outcome {
   readonly sent: boolean | undefined
 }
 
+const SSE = 'HTTP+SSE'
+
 const PATHS: Readonly<Record<string, (upstream: Upstream) => Promise<Outcome>>> = {
   async call(upstream) {
     const sink = record()
@@ -177,12 +181,19 @@ const PATHS: Readonly<Record<string, (upstream: Upstream) => Promise<Outcome>>> 
     )
     return { error, sent: false }
   },
+  async [SSE](upstream) {
+    const { over } = send(upstream, { body: INITIALIZE })
+    const { error, sent, status } = await over
+    if (error === undefined) expect(status).toBe(200)
+    return { error, sent }
+  },
 }
 
 const REQUESTS: Readonly<Record<string, readonly string[]>> = {
   call: ['POST'],
   stream: ['GET'],
   probe: [],
+  [SSE]: ['GET', 'POST'],
 }
 
 interface Row {
@@ -201,11 +212,17 @@ const REFUSED = Object.entries(CELLS).flatMap(([cell, { refusal }]) =>
   refusal === undefined ? [] : rowsOf(cell).map((row) => ({ ...row, refusal })),
 )
 
+function startOn(path: string, url: string, options: Partial<HttpEndpointOptions> = {}): Upstream {
+  return path === SSE
+    ? startHttpUpstream(url, { ...options, protocol: 'http_sse' })
+    : startUpstream(url, options)
+}
+
 async function run({ cell, path, http2 }: Row) {
   const { server: serverOptions, options = trusts } = CELLS[cell] as Cell
-  const server = await startTlsServer({ ...serverOptions(), http2 })
+  const server = await startTlsServer({ ...serverOptions(), http2, sse: path === SSE })
   const own = { caFile: authority.certFile, systemRoots: false, ...options() }
-  const upstream = startUpstream(server.url, { tls: { ...DEFAULT_CLIENT_TLS, ...own }, http2 })
+  const upstream = startOn(path, server.url, { tls: { ...DEFAULT_CLIENT_TLS, ...own }, http2 })
   const outcome = await (PATHS[path] as (typeof PATHS)[string])(upstream)
   return { ...outcome, requests: server.requests }
 }
@@ -231,7 +248,7 @@ describe('an endpoint', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => void server.close())
     const { port } = server.address() as AddressInfo
-    const upstream = startUpstream(`https://127.0.0.1:${port}/mcp`)
+    const upstream = startOn(path, `https://127.0.0.1:${port}/mcp`)
     const { error } = await (PATHS[path] as (typeof PATHS)[string])(upstream)
     expect(error).toMatchObject({ code: 'GW_UPSTREAM_TLS' })
     expect(error?.message).toMatch(/does not speak TLS/)

@@ -23,14 +23,17 @@ export interface TestTlsServerOptions extends TlsOptions {
   readonly host?: string
   /** Closes HTTP/1.1 connections after an answer. */
   readonly closes?: boolean
+  /** Speaks HTTP+SSE: event streams say where to post, and answers come on them. */
+  readonly sse?: boolean
 }
 
 /** Answers POST with `{}` and GET with an event stream that stays open after one event. Ends with the test. */
 export async function startTlsServer(options: TestTlsServerOptions): Promise<TestTlsServer> {
-  const { http2 = false, host = '127.0.0.1', closes = false, ...tls } = options
+  const { http2 = false, host = '127.0.0.1', closes = false, sse = false, ...tls } = options
   const requests: string[] = []
   const handshakes: boolean[] = []
   const sockets = new Set<Socket>()
+  let events: import('node:http').ServerResponse | undefined
   const server = http2 ? createSecureServer({ ...tls, allowHTTP1: true }) : createServer(tls)
   server.on(
     'request',
@@ -42,11 +45,16 @@ export async function startTlsServer(options: TestTlsServerOptions): Promise<Tes
       if (closes) response.setHeader('connection', 'close')
       if (request.method === 'GET') {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
-        response.write('data: hello\n\n')
+        response.write(sse ? 'event: endpoint\ndata: /post\n\n' : 'data: hello\n\n')
+        events = response
         return
       }
-      request.resume()
-      request.on('end', () => response.end('{}'))
+      const chunks: Buffer[] = []
+      request.on('data', (chunk: Buffer) => chunks.push(chunk))
+      request.on('end', () => {
+        if (sse) events?.write(`data: ${initialized(chunks)}\n\n`)
+        response.writeHead(sse ? 202 : 200).end('{}')
+      })
     },
   )
   server.on('secureConnection', (socket) => handshakes.push(socket.isSessionReused()))
@@ -62,4 +70,11 @@ export async function startTlsServer(options: TestTlsServerOptions): Promise<Tes
   })
   const { port } = server.address() as AddressInfo
   return { url: `https://${host}:${port}/mcp`, port, server, requests, handshakes, sockets }
+}
+
+function initialized(request: readonly Buffer[]): string {
+  const { id } = JSON.parse(Buffer.concat(request).toString()) as { readonly id: unknown }
+  const serverInfo = { name: 'test', version: '1' }
+  const result = { protocolVersion: '2024-11-05', capabilities: {}, serverInfo }
+  return JSON.stringify({ jsonrpc: '2.0', id, result })
 }
