@@ -7,6 +7,15 @@ const CERTS = [
   'test/docs/certificates.test.ts',
   'test/docs/tls-refusals.test.ts',
 ]
+/** What loads the machine, or judges how it bears a load: each is alone on it. */
+const LOAD = [
+  'test/proof/abandoned-sessions.test.ts',
+  'test/proof/endpoint-killed.test.ts',
+  'test/proof/interleavings.test.ts',
+  'test/proof/leaks.test.ts',
+  'test/proof/rotation.test.ts',
+  'test/proof/slow-clients.test.ts',
+]
 /** The runner leaves a core free for itself, which on a machine with two of them means one worker. */
 const MAX_WORKERS = 2
 
@@ -39,10 +48,20 @@ export default defineConfig({
         test: {
           name: 'proof',
           include: ['test/proof/**/*.test.ts'],
+          exclude: LOAD,
           testTimeout: 180_000,
-          // What measures, scans or loads is alone on the machine.
-          fileParallelism: false,
+          maxWorkers: MAX_WORKERS,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'load',
+          include: LOAD,
+          testTimeout: 180_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -403,7 +403,8 @@ export const errorTable = {
     rpcCode: INTERNAL,
     level: 'warn',
     retry: 'safe',
-    meaning: 'As many HTTP+SSE and WebSocket channels are open as limits.channels.max_open allows.',
+    meaning:
+      'As many HTTP+SSE and WebSocket channels are open as limits.channels.max_open allows, or for this caller as limits.channels.max_open_per_caller does.',
   },
   GW_ANSWER_TOO_LARGE: {
     source: 'upstream',

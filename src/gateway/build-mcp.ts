@@ -99,6 +99,7 @@ export function buildMcp(
     onClose: (kind, { path }) => metrics.channels.dec({ route: path, kind }),
     onOver: context.onCall,
   })
+  metrics.sessions.from({}, () => legacyFront.sessions)
   return {
     endpoint,
     channels,
@@ -118,7 +119,7 @@ export function buildMcp(
 function buildServer(
   options: GatewayServerOptions,
   pool: EndpointPool,
-  { clock, keys, ...context }: McpBuildContext,
+  { clock, keys, metrics, ...context }: McpBuildContext,
 ): BuiltServer {
   const { name } = options
   const log = context.log.with({ server: name })
@@ -128,6 +129,8 @@ function buildServer(
   const modern = createModernBack(pool, { clock, log, places, onWrongEra })
   const seal = new Seal(keys, PARKED_PURPOSE)
   const legacy = createLegacyBack(pool, { clock, log, seal, options: options.legacy, onWrongEra })
+  metrics.upstreamSessions.from({ server: name }, () => legacy.held.sessions)
+  metrics.parkedCalls.from({ server: name }, () => legacy.held.parkedCalls)
   const view = new ServerBack(name, { eras, modern, legacy })
   return { options, pool, eras, places, legacy, view }
 }

@@ -1,6 +1,7 @@
 // The gateway's metrics, all of them, in one registry. docs/reference/metrics.md is generated from this file's table.
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import { DurationTally } from './duration-tally.ts'
+import { Reading } from './reading.ts'
 import { Tally } from './tally.ts'
 
 /** The library's 10 ms wakes an idle process a hundred times a second. */
@@ -24,6 +25,9 @@ export interface Metrics {
   readonly childNoiseLines: Counter<'server'>
   readonly eventStreams: Gauge<'route'>
   readonly channels: Gauge<'route' | 'kind'>
+  readonly sessions: Reading
+  readonly upstreamSessions: Reading<'server'>
+  readonly parkedCalls: Reading<'server'>
   readonly catalogMissing: Counter<'server'>
   readonly catalogConflicts: Counter<'server'>
   readonly tlsReloads: Counter<'source' | 'result'>
@@ -115,7 +119,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
 
 function mcpMetrics(
   registry: Registry,
-): Pick<Metrics, 'channels' | 'catalogMissing' | 'catalogConflicts'> {
+): Pick<Metrics, 'channels' | 'catalogMissing' | 'catalogConflicts' | keyof HeldReadings> {
   const registers = [registry]
   return {
     channels: new Gauge({
@@ -124,6 +128,7 @@ function mcpMetrics(
       labelNames: ['route', 'kind'],
       registers,
     }),
+    ...heldReadings(registry),
     catalogMissing: new Counter({
       name: 'sallyport_catalog_missing_total',
       help: 'Times that a list of several servers went out without one of them, which did not give its own in time.',
@@ -136,6 +141,37 @@ function mcpMetrics(
       labelNames: ['server'],
       registers,
     }),
+  }
+}
+
+type HeldReadings = Pick<Metrics, 'sessions' | 'upstreamSessions' | 'parkedCalls'>
+
+function heldReadings(registry: Registry): HeldReadings {
+  const reading = <T extends string>(name: string, help: string, labelNames: T[]) => {
+    const made = new Reading<T>()
+    void new Gauge<T>({
+      name: `sallyport_${name}`,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        made.report(this)
+      },
+    })
+    return made
+  }
+  return {
+    sessions: reading('sessions', 'Sessions of legacy clients that the gateway itself holds.', []),
+    upstreamSessions: reading(
+      'upstream_sessions',
+      'Sessions held with servers of the legacy era for those whose calls are translated.',
+      ['server'],
+    ),
+    parkedCalls: reading(
+      'parked_calls',
+      'Calls at servers of the legacy era that wait for input of their clients.',
+      ['server'],
+    ),
   }
 }
 

@@ -52,6 +52,12 @@ const KEYS: Readonly<Record<string, Case>> = {
   'routes.0.http_sse': [false, (options) => options.routes[0]?.channels.httpSse, true, false],
   'routes.0.websocket': [true, (options) => options.routes[0]?.channels.webSocket, false, true],
   'limits.channels.max_open': [7, (options) => options.channelLimits.maxOpen, 1_024, 7],
+  'limits.channels.max_open_per_caller': [
+    9,
+    (options) => options.channelLimits.maxOpenPerCaller,
+    256,
+    9,
+  ],
   'limits.channels.max_calls': [8, (options) => options.channelLimits.maxCalls, 100, 8],
   'limits.channels.max_message_bytes': [
     '1MiB',

@@ -159,7 +159,12 @@ export function gatewayOptions(test: TestGatewayOptions): GatewayOptions {
     },
     sessions: { keys: ['a session key for tests, long enough'] },
     fronts: { ...FRONTS, ...test.fronts },
-    channelLimits: { maxOpen: 1_024, maxCalls: 100, maxMessageBytes: 16_777_216 },
+    channelLimits: {
+      maxOpen: 1_024,
+      maxOpenPerCaller: 1_024,
+      maxCalls: 100,
+      maxMessageBytes: 16_777_216,
+    },
     admin: undefined,
     log: { level: 'error', access: false },
     audit: undefined,

@@ -48,6 +48,11 @@ export class ListenHub implements ServerView {
     return (shared ?? this.#begin(key)).add(request, sink)
   }
 
+  /** The caller's listeners have left, and its streams have ended with the last of them. */
+  forgetCaller(callerKey: string): void {
+    this.#view.forgetCaller?.(callerKey)
+  }
+
   /** Ends all streams; every listener hears the end. */
   stop(): void {
     for (const shared of this.#shared.values()) shared.stop()

@@ -49,6 +49,12 @@ export class ServerBack implements ServerView {
     return this.#withBack(request, (back) => back.listen(request, sink))
   }
 
+  /** Both: the server may have changed its era since. */
+  forgetCaller(callerKey: string): void {
+    this.#modern.forgetCaller?.(callerKey)
+    this.#legacy.forgetCaller?.(callerKey)
+  }
+
   #callLegacy(request: ViewRequest, sink: ViewSink): ViewCall {
     const { method, params } = request
     if (!isTaskMethod(method)) {

@@ -1,6 +1,6 @@
 // The lists of all servers of a view, by who may see them. Filled in parallel when they are asked for, shared between
 // callers where a server says that its list is public, read anew when old, and dropped when nobody asks any more.
-import type { GatewayError, Timer } from '../../core/index.ts'
+import { GatewayError, type Timer } from '../../core/index.ts'
 import type { RpcError, ServerView, ViewOrigin } from '../view/server-view.ts'
 import { scopeOf, type CallerScope } from './caller-scope.ts'
 import type { Catalogue, CatalogueKind } from './catalogue.ts'
@@ -44,6 +44,12 @@ interface Shelf {
   usedAtMs: number
 }
 
+/** Somebody for whom lists are being read. */
+interface Waiter {
+  readonly callerKey: string
+  isGone: boolean
+}
+
 /** Lists kept at once, over all servers and callers. */
 const MAX_ENTRIES = 8_192
 const MIN_SHELVES = 16
@@ -58,6 +64,7 @@ export class CatalogCache {
   readonly #events: CacheEvents
   /** In the order of use. */
   readonly #shelves = new Map<string, Shelf>()
+  readonly #waiters = new Set<Waiter>()
   #timer: Timer | undefined
 
   constructor(views: readonly ServerView[], around: EntrySurroundings, events: CacheEvents) {
@@ -77,19 +84,22 @@ export class CatalogCache {
     this.#shelves.clear()
   }
 
-  /** The lists of all servers; waits for those that are not known yet, each at most the timeout. */
+  /** The lists of all servers; waits for those that are not known yet, each at most the timeout. Rejects for who is gone. */
   get(kind: CatalogueKind, origin: ViewOrigin): MaybeLater<CatalogueSet> {
     const scope = scopeOf(origin)
     const looks = this.#look(kind, origin, scope)
     const waiting = looks.map((look) => look.waiting).filter((it) => it !== undefined)
     if (waiting.length === 0) return this.#setOf(kind, scope, looks)
-    return Promise.all(waiting).then(() => {
+    const lists = this.#wait(waiting, origin).then(() => {
       const set = this.peek(kind, origin)
       const isTurnedPrivate = set.catalogues.some(
         (it, server) => it === undefined && set.errors[server] === undefined,
       )
       return isTurnedPrivate ? this.#getOnceMore(kind, origin) : set
     })
+    // Who asks for two kinds at once looks at the second only when the first is there.
+    lists.catch(() => undefined)
+    return lists
   }
 
   /** What is known of them at once. Asks no server. */
@@ -106,6 +116,27 @@ export class CatalogCache {
     }
   }
 
+  /** Drops what only this caller could see, and reads nothing more as it. */
+  forgetCaller(callerKey: string): void {
+    for (const waiter of this.#waiters) waiter.isGone ||= waiter.callerKey === callerKey
+    for (const [key, shelf] of this.#shelves) {
+      for (const [server, entry] of shelf.entries.entries()) {
+        if (entry === undefined) continue
+        entry.forgetCaller(callerKey)
+        if (entry.isPublic || entry.readAs.caller.key !== callerKey) continue
+        entry.close()
+        shelf.entries[server] = undefined
+      }
+      if (shelf.entries.every((it) => it === undefined)) this.#shelves.delete(key)
+    }
+  }
+
+  /** The latest that asked for a list of the server, as far as it is kept. */
+  originFor(server: number): ViewOrigin | undefined {
+    const origins = [...this.#shelves.values()].map(({ entries }) => entries[server]?.origin)
+    return origins.findLast((it) => it !== undefined)
+  }
+
   /** Lists kept at the moment. */
   get size(): number {
     let size = 0
@@ -118,8 +149,18 @@ export class CatalogCache {
   /** What was waited for as everybody's list turned out to be another caller's own. */
   async #getOnceMore(kind: CatalogueKind, origin: ViewOrigin): Promise<CatalogueSet> {
     const looks = this.#look(kind, origin, scopeOf(origin))
-    await Promise.all(looks.map((look) => look.waiting).filter((it) => it !== undefined))
+    const waiting = looks.map((look) => look.waiting).filter((it) => it !== undefined)
+    await this.#wait(waiting, origin)
     return this.peek(kind, origin)
+  }
+
+  /** What has been begun for a caller must not go on and ask the servers for more once it is gone. */
+  async #wait(waiting: readonly Promise<void>[], { caller }: ViewOrigin): Promise<void> {
+    const waiter: Waiter = { callerKey: caller.key, isGone: false }
+    this.#waiters.add(waiter)
+    await Promise.all(waiting)
+    this.#waiters.delete(waiter)
+    if (waiter.isGone) throw new GatewayError('GW_SESSION_NOT_FOUND', 'the session has ended')
   }
 
   #look(kind: CatalogueKind, origin: ViewOrigin, scope: CallerScope): Look[] {

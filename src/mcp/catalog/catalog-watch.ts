@@ -25,8 +25,11 @@ const ASK_AGAIN_AFTER_MS = 60_000
 
 interface Watched {
   readonly call: ViewCall
+  readonly callerKey: string
   /** When a server that honours nothing was asked; undefined while it may tell of changes. */
   givenUpAtMs: number | undefined
+  /** The caller has gone: another has to take its place. */
+  isLeft: boolean
 }
 
 export class CatalogWatch {
@@ -41,7 +44,7 @@ export class CatalogWatch {
   watch(server: number, origin: ViewOrigin): void {
     const { clock, views } = this.#around
     const known = this.#watched.get(server)
-    if (known !== undefined) {
+    if (known !== undefined && !known.isLeft) {
       if (known.givenUpAtMs === undefined) return
       if (clock.monotonicMs() - known.givenUpAtMs < ASK_AGAIN_AFTER_MS) return
     }
@@ -56,8 +59,25 @@ export class CatalogWatch {
       onChange: ({ method }) => this.#tell(server, CHANGED_LISTS[method as ListChange] ?? []),
     }
     const call = new ServerEar(views[server] as ServerView, request, sink, this.#around)
-    const watched: Watched = { call, givenUpAtMs: undefined }
+    const watched: Watched = {
+      call,
+      callerKey: origin.caller.key,
+      givenUpAtMs: undefined,
+      isLeft: false,
+    }
     this.#watched.set(server, watched)
+  }
+
+  /** Watches as somebody else, now where there is one, or as who asks next. */
+  forgetCaller(callerKey: string, successorFor: (server: number) => ViewOrigin | undefined): void {
+    for (const [server, watched] of this.#watched) {
+      const isListening = !watched.isLeft && watched.givenUpAtMs === undefined
+      if (!isListening || watched.callerKey !== callerKey) continue
+      watched.isLeft = true
+      watched.call.cancel()
+      const successor = successorFor(server)
+      if (successor !== undefined) this.watch(server, successor)
+    }
   }
 
   /** Nobody asks for lists any more. */

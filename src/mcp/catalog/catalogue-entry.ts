@@ -41,6 +41,7 @@ const POLL_JITTER = 0.1
 
 interface Filling {
   readonly call: ViewCall
+  readonly callerKey: string
   readonly timer: Timer
   readonly done: Promise<void>
   readonly settle: () => void
@@ -48,8 +49,8 @@ interface Filling {
 
 export class CatalogueEntry {
   readonly kind: CatalogueKind
-  /** The last who asked: as whom the list is read anew. */
-  origin: ViewOrigin
+  /** The last who asked: as whom the list is read anew. Undefined: that one is gone, and nobody has asked since. */
+  origin: ViewOrigin | undefined
   /** As whom it was read: who may see it, if it is private. */
   readAs: ViewOrigin
   readonly #view: ServerView
@@ -133,6 +134,18 @@ export class CatalogueEntry {
     if (this.#around.clock.monotonicMs() - this.#triedAtMs >= waitMs) this.#fill()
   }
 
+  /** Reads nothing more as this caller. */
+  forgetCaller(callerKey: string): void {
+    if (this.origin?.caller.key === callerKey) this.origin = undefined
+    if (this.#filling?.callerKey !== callerKey) return
+    const filling = this.#endFilling()
+    filling?.call.cancel()
+    // Who waits with the one that is gone gets what is read for another.
+    this.#fill()
+    if (this.#filling === undefined) filling?.settle()
+    else void this.#filling.done.then(filling?.settle)
+  }
+
   close(): void {
     this.#isClosed = true
     const filling = this.#endFilling()
@@ -145,12 +158,13 @@ export class CatalogueEntry {
   }
 
   #fill(): void {
-    if (this.#filling !== undefined || this.#isClosed) return
+    const { origin } = this
+    if (this.#filling !== undefined || this.#isClosed || origin === undefined) return
     const { clock, timeoutMs, pollIntervalMs, random } = this.#around
     const { promise: done, resolve: settle } = Promise.withResolvers<void>()
     this.#triedAtMs = clock.monotonicMs()
     this.#pollAfterMs = pollIntervalMs * (1 + POLL_JITTER * (2 * random() - 1))
-    const [changes, origin] = [this.#changes, this.origin]
+    const changes = this.#changes
     const call = readCatalogue(this.#view, this.kind, origin, {
       onRead: (catalogue, isCut) => {
         this.readAs = origin
@@ -163,7 +177,7 @@ export class CatalogueEntry {
       const problem = `no ${CATALOGUES[this.kind].method} within ${timeoutMs} ms`
       this.#onFailure(new GatewayError('GW_UPSTREAM_TIMEOUT', problem))
     })
-    this.#filling = { call, timer, done, settle }
+    this.#filling = { call, callerKey: origin.caller.key, timer, done, settle }
   }
 
   #onRead(catalogue: Catalogue, isCut: boolean, changes: number): void {

@@ -148,6 +148,13 @@ class Merged implements MergedView {
     return this.#listens.listen(request, sink)
   }
 
+  /** What the view reads and hears by itself as this caller has to end first, or the servers would begin for it anew. */
+  forgetCaller(callerKey: string): void {
+    this.#cache.forgetCaller(callerKey)
+    this.#watch.forgetCaller(callerKey, (server) => this.#cache.originFor(server))
+    for (const view of this.#views) view.forgetCaller?.(callerKey)
+  }
+
   #dispatch(request: ViewRequest, sink: ViewSink): ViewCall {
     switch (request.method) {
       case 'tools/call':

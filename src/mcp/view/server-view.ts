@@ -93,4 +93,10 @@ export interface ServerView {
   call(request: ViewRequest, sink: ViewSink): ViewCall
   /** Subscribes to changes. Never throws. */
   listen(request: ListenRequest, sink: ListenSink): ViewCall
+  /**
+   * Ends what is kept for the caller with this key, since nobody will ever come under it again: it belonged to one session,
+   * whose calls and subscriptions are over. What is kept for all others, their own idle timeouts end. Left out by what
+   * keeps nothing for callers.
+   */
+  forgetCaller?(callerKey: string): void
 }

@@ -68,6 +68,8 @@ export class ScriptedView implements ServerView {
   /** All calls, lists included. */
   readonly calls: ScriptedCall[] = []
   readonly listens: ScriptedListen[] = []
+  /** Keys of callers that are gone. */
+  readonly forgotten: string[] = []
   /** Takes a call from the script: true when the test answers it itself. */
   intercept: (call: ScriptedCall) => boolean = () => false
   /** What of a filter is honoured; undefined: the subscription is not acknowledged by itself. */
@@ -95,6 +97,10 @@ export class ScriptedView implements ServerView {
       if (honoured !== undefined) this.acknowledge(listen, honoured)
     })
     return { cancel: () => void (listen.isCancelled = true) }
+  }
+
+  forgetCaller(callerKey: string): void {
+    this.forgotten.push(callerKey)
   }
 
   /** Calls of one method so far. */

@@ -50,6 +50,9 @@ export class ScriptedView implements ServerView {
   readonly name = 'scripted'
   readonly calls: ScriptedCall[] = []
   readonly listens: ScriptedListen[] = []
+  /** Keys of callers that are gone, with what was under way for them when that was said. */
+  readonly forgotten: { readonly key: string; readonly underWay: number }[] = []
+  readonly #answered = new Set<object>()
   readonly #handlers: Readonly<Record<string, Handler>>
   /** What of a filter is acknowledged; undefined: the test acknowledges by itself. */
   acknowledge: ((filter: ListenFilter) => ListenFilter) | undefined = (filter) => filter
@@ -82,6 +85,13 @@ export class ScriptedView implements ServerView {
     return { cancel: () => void (listen.cancelled = true) }
   }
 
+  forgetCaller(key: string): void {
+    const open = [...this.calls, ...this.listens].filter(
+      (it) => it.request.caller.key === key && !it.cancelled && !this.#answered.has(it),
+    )
+    this.forgotten.push({ key, underWay: open.length })
+  }
+
   async #answer(call: ScriptedCall): Promise<void> {
     await Promise.resolve()
     const { request, sink } = call
@@ -89,6 +99,7 @@ export class ScriptedView implements ServerView {
     try {
       const result = await handler(call)
       if (result !== undefined && !call.cancelled) {
+        this.#answered.add(call)
         sink.onResult({ resultType: 'complete', ...result })
       }
     } catch (thrown) {

@@ -39,6 +39,7 @@ export interface LegacyBackContext {
 }
 
 export interface LegacyBack extends ServerView {
+  forgetCaller(callerKey: string): void
   /** How much is held for clients. */
   readonly held: {
     readonly sessions: number
@@ -129,6 +130,12 @@ class LegacyServerBack implements LegacyBack {
     this.#subscriptions.add(subscription)
     subscription.begin()
     return subscription
+  }
+
+  /** Parked calls first: each would keep its session. */
+  forgetCaller(callerKey: string): void {
+    this.#parked.forgetCaller(callerKey)
+    this.#sessions.forgetCaller(callerKey)
   }
 
   async close(): Promise<void> {

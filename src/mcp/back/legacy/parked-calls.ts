@@ -55,10 +55,7 @@ export class ParkedCalls {
     this.#deadlines = new Deadlines({
       clock: options.clock,
       timeoutMs: options.parkedCallTimeoutMs,
-      onExpired: (place) => {
-        this.#leave(place)
-        place.parkable.abandon()
-      },
+      onExpired: (place) => this.#giveUp(place),
     })
   }
 
@@ -110,13 +107,23 @@ export class ParkedCalls {
     this.#heldBytes -= bytes
   }
 
+  /** The caller will not come any more. */
+  forgetCaller(callerKey: string): void {
+    if (!this.#countByCaller.has(callerKey)) return
+    for (const place of this.#byId.values()) {
+      if (place.parkable.callerKey === callerKey) this.#giveUp(place)
+    }
+  }
+
   /** Nobody will come any more. */
   close(): void {
-    for (const place of this.#byId.values()) {
-      this.#leave(place)
-      place.parkable.abandon()
-    }
+    for (const place of this.#byId.values()) this.#giveUp(place)
     this.#deadlines.stop()
+  }
+
+  #giveUp(place: Place): void {
+    this.#leave(place)
+    place.parkable.abandon()
   }
 
   #leave(place: Place): void {

@@ -20,11 +20,16 @@ export interface SessionPoolContext {
 
 export type OnSession = (session: UpstreamSession) => void
 
+interface Opening {
+  readonly callerKey: string
+  readonly session: Promise<UpstreamSession>
+}
+
 export class SessionPool {
   readonly #context: SessionPoolContext
   /** Those that take calls. */
   readonly #byKey = new Map<string, UpstreamSession>()
-  readonly #opening = new Map<string, Promise<UpstreamSession>>()
+  readonly #opening = new Map<string, Opening>()
   /** Also those that are being opened, and those that only finish what is under way. */
   readonly #all = new Set<UpstreamSession>()
   #ticking: Timer | undefined
@@ -55,14 +60,24 @@ export class SessionPool {
     if (known !== undefined) return Promise.resolve(known)
     const key = keyOf(origin)
     const underWay = this.#opening.get(key)
-    if (underWay !== undefined) return underWay
-    const opening = this.#open(key, origin)
-    this.#opening.set(key, opening)
+    if (underWay !== undefined) return underWay.session
+    const session = this.#open(key, origin)
+    this.#opening.set(key, { callerKey: origin.caller.key, session })
     const forget = (): void => {
       this.#opening.delete(key)
     }
-    opening.then(forget, forget)
-    return opening
+    session.then(forget, forget)
+    return session
+  }
+
+  /** Ends the sessions that were for this caller, also those that are being opened. */
+  forgetCaller(callerKey: string): void {
+    for (const [key, opening] of this.#opening) {
+      if (opening.callerKey === callerKey) this.#opening.delete(key)
+    }
+    for (const session of this.#all) {
+      if (session.caller.key === callerKey) session.close()
+    }
   }
 
   close(): void {
@@ -92,6 +107,8 @@ export class SessionPool {
       const error = toGatewayError(thrown)
       if (error.code !== 'GW_UPSTREAM_OVERLOADED' || !this.#endIdlest([...this.#all])) throw error
       await this.#context.notices.whenIdle()
+      // Its caller has gone meanwhile.
+      if (!this.#opening.has(key)) throw sessionLost()
       return this.#beginOne(key, origin)
     }
   }

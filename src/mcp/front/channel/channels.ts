@@ -15,6 +15,7 @@ import type { McpLimits } from '../../options.ts'
 import { Seal } from '../../seal.ts'
 import type { CallOutcome } from '../../visit.ts'
 import { Channel } from './channel.ts'
+import { ChannelPlaces } from './channel-places.ts'
 import type { ChannelTransport } from './channel-transport.ts'
 import { channelOf } from './channel-query.ts'
 import { opensEventStream, SseTransport } from './http-sse.ts'
@@ -58,7 +59,6 @@ interface Caller<R> {
 
 const PURPOSE = 'sallyport channel id v1'
 const ID_BYTES = 16
-const RETRY_AFTER_SECONDS = 1
 /** No sealed id of ours is longer; anything longer is not worth decoding. */
 const MAX_SEALED_CHARS = 128
 
@@ -66,12 +66,14 @@ export class Channels<R extends { readonly path: string }> {
   readonly #context: ChannelsContext<R>
   readonly #seal: Seal
   readonly #open = new Set<Channel>()
+  readonly #places: ChannelPlaces
   readonly #posted = new Map<string, Channel>()
   #isDraining = false
 
   constructor(context: ChannelsContext<R>) {
     this.#context = context
     this.#seal = new Seal(context.keys, PURPOSE)
+    this.#places = new ChannelPlaces(context.channelLimits)
   }
 
   /** Channels that are open. */
@@ -114,7 +116,7 @@ export class Channels<R extends { readonly path: string }> {
   }
 
   #openEventStream(caller: Caller<R>): void {
-    this.#checkRoom()
+    this.#checkRoom(caller)
     const { exchange } = caller
     const id = randomBytes(ID_BYTES).toString('base64url')
     const transport = new SseTransport(exchange)
@@ -135,7 +137,7 @@ export class Channels<R extends { readonly path: string }> {
     const { exchange, route } = caller
     const offer = checkOffer(exchange, this.#context.optionsOf(route).webSocket)
     if (offer instanceof GatewayError) throw offer
-    this.#checkRoom()
+    this.#checkRoom(caller)
     const transport: WebSocketTransport = new WebSocketTransport(offer, {
       maxMessageBytes: this.#context.limits.maxBodyBytes,
       onMessage: (text) => {
@@ -159,11 +161,13 @@ export class Channels<R extends { readonly path: string }> {
       transport,
     )
     this.#open.add(channel)
+    this.#places.take(callerKeyOf(exchange))
     return channel
   }
 
   #close(kind: ChannelKind, caller: Caller<R>, channel: Channel, end: AnswerEnd): void {
     this.#open.delete(channel)
+    this.#places.leave(callerKeyOf(caller.exchange))
     channel.close()
     this.#context.onClose(kind, caller.route)
     this.#report(caller, end === 'finished' ? 'answered' : 'client-gone')
@@ -201,15 +205,11 @@ export class Channels<R extends { readonly path: string }> {
   }
 
   /** @throws GatewayError GW_DRAINING, GW_TOO_MANY_CHANNELS */
-  #checkRoom(): void {
+  #checkRoom({ exchange }: Caller<R>): void {
     if (this.#isDraining) {
       throw new GatewayError('GW_DRAINING', 'the gateway is stopping and opens no new channels')
     }
-    const { maxOpen } = this.#context.channelLimits
-    if (this.#open.size < maxOpen) return
-    throw new GatewayError('GW_TOO_MANY_CHANNELS', `expected at most ${maxOpen} open channels`, {
-      retryAfterSeconds: RETRY_AFTER_SECONDS,
-    })
+    this.#places.checkRoom(callerKeyOf(exchange))
   }
 
   #refuse(caller: Caller<R>, error: GatewayError): void {

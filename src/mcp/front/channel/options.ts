@@ -1,6 +1,9 @@
 // Options of channels: which ones a route has, and the budgets of each.
 import { type DocumentOf, flag, integer, section, size, toBytes } from '../../../core/fields.ts'
 
+/** One caller alone, and even three, leave room for others. */
+const CALLERS_SHARE = 4
+
 /** Which channels a route takes beside Streamable HTTP. */
 export interface ChannelOptions {
   readonly httpSse: boolean
@@ -10,6 +13,8 @@ export interface ChannelOptions {
 export interface ChannelLimits {
   /** Channels open at once, on all routes together. */
   readonly maxOpen: number
+  /** Of these, channels of one caller. */
+  readonly maxOpenPerCaller: number
   /** Requests under way at once on one channel. */
   readonly maxCalls: number
   /** One message of a server, which is held until it is whole. */
@@ -36,6 +41,11 @@ const limitsShape = {
     .describe(
       'Channels open at once, on all routes together. One more is answered with GW_TOO_MANY_CHANNELS (503).',
     ),
+  max_open_per_caller: integer({ min: 1, max: 1_000_000 })
+    .optional()
+    .describe(
+      'Of `max_open`, those of one caller: a client certificate where there is one, else an address. Without it a quarter of `max_open`. One more is answered with GW_TOO_MANY_CHANNELS (503). Behind a proxy that ends TLS, all clients come from its address: raise it there.',
+    ),
   max_calls: integer({ min: 1, max: 10_000 })
     .default(100)
     .describe(
@@ -58,6 +68,7 @@ export function toChannelOptions(route: DocumentOf<typeof channelShape>): Channe
 export function toChannelLimits(limits: DocumentOf<typeof limitsShape>): ChannelLimits {
   return {
     maxOpen: limits.max_open,
+    maxOpenPerCaller: limits.max_open_per_caller ?? Math.ceil(limits.max_open / CALLERS_SHARE),
     maxCalls: limits.max_calls,
     maxMessageBytes: toBytes(limits.max_message_bytes),
   }

@@ -1,15 +1,14 @@
 // `initialize` of a legacy client: what the view says of itself to whoever asks in the modern way, as the answer that the
 // legacy era expects. The session begins with it.
-import { randomBytes } from 'node:crypto'
 import { toGatewayError, type GatewayError } from '../../../core/index.ts'
-import { HEADER, isObject, type JsonObject, type RpcId } from '../../../wire/index.ts'
-import { toModernClientCapabilities } from '../../translate/capabilities.ts'
+import { HEADER, type JsonObject, type RpcId } from '../../../wire/index.ts'
 import { initializeResult } from '../../translate/discovery.ts'
 import { toLegacyError } from '../../translate/errors.ts'
 import type { Caller, RpcError, ViewCall, ViewSink } from '../../view/server-view.ts'
 import { EventAnswer, type EventAnswerContext } from '../event-answer.ts'
 import type { FrontVisit } from '../visit.ts'
 import { invalid, paramsOf } from './messages.ts'
+import { callerOfSession, leaveView } from './session-caller.ts'
 import type { SessionStart } from './session.ts'
 
 export interface HandshakeContext {
@@ -19,7 +18,6 @@ export interface HandshakeContext {
 }
 
 const DISCOVER = 'server/discover'
-const ALONE_BYTES = 12
 
 export class Handshake implements ViewSink {
   readonly #visit: FrontVisit
@@ -35,10 +33,8 @@ export class Handshake implements ViewSink {
     this.#context = context
     this.#id = message['id'] as RpcId
     this.#params = paramsOf(message)
-    this.#caller = callerOf(visit, this.#params)
-    this.#answer = new EventAnswer(visit, context.answers, {
-      onGone: () => this.#viewCall?.cancel(),
-    })
+    this.#caller = callerOfSession(visit, this.#params)
+    this.#answer = new EventAnswer(visit, context.answers, { onGone: () => this.#onGone() })
   }
 
   go(): void {
@@ -68,12 +64,19 @@ export class Handshake implements ViewSink {
   }
 
   onError(error: RpcError): void {
+    leaveView(this.#visit, this.#caller)
     const body = { jsonrpc: '2.0', id: this.#id, error: toLegacyError(DISCOVER, error) }
     this.#answer.whole(200, JSON.stringify(body))
   }
 
   onFailure(error: GatewayError): void {
+    leaveView(this.#visit, this.#caller)
     this.#answer.fail(error, this.#id)
+  }
+
+  #onGone(): void {
+    this.#viewCall?.cancel()
+    leaveView(this.#visit, this.#caller)
   }
 
   #begin(discovered: JsonObject): void {
@@ -88,18 +91,5 @@ export class Handshake implements ViewSink {
     })
     const json = JSON.stringify({ jsonrpc: '2.0', id: this.#id, result })
     this.#answer.whole(200, json, [HEADER.sessionId, sessionId])
-  }
-}
-
-/** Without an identity every session is a caller of its own: what a server keeps for one is not for another. */
-function callerOf({ identity, callerKey }: FrontVisit, params: JsonObject): Caller {
-  const { clientInfo, capabilities } = params
-  return {
-    key:
-      identity === undefined
-        ? `alone ${randomBytes(ALONE_BYTES).toString('base64url')}`
-        : callerKey,
-    clientInfo: isObject(clientInfo) ? clientInfo : undefined,
-    capabilities: toModernClientCapabilities(isObject(capabilities) ? capabilities : {}),
   }
 }

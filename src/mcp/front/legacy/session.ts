@@ -14,6 +14,7 @@ import { type LegacyRequest, readRequest } from './messages.ts'
 import { offersOf } from './offers.ts'
 import { PostAnswer } from './post-answer.ts'
 import { Requests } from './requests.ts'
+import { leaveView } from './session-caller.ts'
 import { SessionStreams } from './session-streams.ts'
 import { SessionSubscription } from './subscription.ts'
 
@@ -53,6 +54,8 @@ export class LegacySession {
   /** Monotonic time of the latest sign of life. */
   lastUsedMs: number
   readonly #context: SessionContext
+  readonly #caller: Caller
+  readonly #identity: string | undefined
   readonly #requests: Requests
   readonly #streams: SessionStreams
   readonly #subscription: SessionSubscription
@@ -64,6 +67,8 @@ export class LegacySession {
     this.bound = start.bound
     this.version = start.version
     this.#context = context
+    this.#caller = start.caller
+    this.#identity = start.visit.identity
     this.#view = start.visit.view
     this.#headers = start.visit.headers
     const { clock, replay, answerTimeoutMs } = context
@@ -144,6 +149,7 @@ export class LegacySession {
     this.#subscription.close()
     this.#requests.close(error)
     this.#streams.close()
+    leaveView({ view: this.#view, identity: this.#identity }, this.#caller)
   }
 
   #checkBatch(messages: readonly JsonObject[]): void {

@@ -22,15 +22,28 @@ describe('the limits', () => {
   it('have defaults, and become numbers', () => {
     expect(toChannelLimits(channelLimitsSchema.parse({}))).toEqual({
       maxOpen: 1_024,
+      maxOpenPerCaller: 256,
       maxCalls: 100,
       maxMessageBytes: 16_777_216,
     })
   })
 
-  it.each([{ max_open: 0 }, { max_calls: 0 }, { max_message_bytes: '1B' }, { max_channels: 1 }])(
-    'refuse %j',
-    (limits) => {
-      expect(channelLimitsSchema.safeParse(limits).success).toBe(false)
-    },
-  )
+  it.each([
+    [{ max_open: 4 }, 1],
+    [{ max_open: 5 }, 2],
+    [{ max_open: 1 }, 1],
+    [{ max_open: 4, max_open_per_caller: 3 }, 3],
+  ])('leave one caller a quarter of all places, unless told otherwise (%j)', (limits, most) => {
+    expect(toChannelLimits(channelLimitsSchema.parse(limits)).maxOpenPerCaller).toBe(most)
+  })
+
+  it.each([
+    { max_open: 0 },
+    { max_open_per_caller: 0 },
+    { max_calls: 0 },
+    { max_message_bytes: '1B' },
+    { max_channels: 1 },
+  ])('refuse %j', (limits) => {
+    expect(channelLimitsSchema.safeParse(limits).success).toBe(false)
+  })
 })

@@ -47,6 +47,7 @@ const LIMITS: McpLimits = {
 
 const CHANNEL_LIMITS: ChannelLimits = {
   maxOpen: 100,
+  maxOpenPerCaller: 100,
   maxCalls: 100,
   maxMessageBytes: 1_000_000,
 }
