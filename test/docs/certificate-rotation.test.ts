@@ -52,9 +52,7 @@ describe.skipIf(!hasTool('curl'))('docs/guide/certificate-rotation.md', () => {
     const before = await sh(ask)
     expect(before).toMatch(/^serial=\w+\nnotAfter=/)
     await sh(replace)
-    const replacedMs = performance.now()
-    await until(async () => (await sh(ask)) !== before, 'the new certificate', 2_000)
-    expect(performance.now() - replacedMs).toBeLessThan(2_000)
+    await until(async () => (await sh(ask)) !== before, 'the new certificate')
 
     await sh(hangUp)
     await line(/reading certificates, keys and authorities anew/)
