@@ -84,8 +84,8 @@ export function buildMcp(
     viaName: `sallyport-${randomBytes(4).toString('hex')}`,
     modernFront,
     legacyFront,
-    onStreamOpen: ({ path }) => metrics.eventStreams.inc({ route: path }),
-    onStreamClose: ({ path }) => metrics.eventStreams.dec({ route: path }),
+    onStreamOpen: ({ path }) => metrics.eventStreams.inc(path),
+    onStreamClose: ({ path }) => metrics.eventStreams.dec(path),
     onOver: context.onCall,
   })
   const channels = new Channels<McpRoute>({

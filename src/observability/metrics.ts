@@ -1,6 +1,7 @@
 // The gateway's metrics, all of them, in one registry. docs/reference/metrics.md is generated from this file's table.
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import { DurationTally } from './duration-tally.ts'
+import { Level } from './level.ts'
 import { Reading } from './reading.ts'
 import { Tally } from './tally.ts'
 
@@ -23,7 +24,7 @@ export interface Metrics {
   readonly children: Gauge<'server'>
   readonly childExits: Counter<'server' | 'reason'>
   readonly childNoiseLines: Counter<'server'>
-  readonly eventStreams: Gauge<'route'>
+  readonly eventStreams: Level<'route'>
   readonly channels: Gauge<'route' | 'kind'>
   readonly sessions: Reading
   readonly upstreamSessions: Reading<'server'>
@@ -68,6 +69,19 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   }
   const gauge = <T extends string>(name: string, help: string, labelNames: T[]) =>
     new Gauge<T>({ name: `sallyport_${name}`, help, labelNames, registers })
+  const level = <T extends string>(name: string, help: string, label: T) => {
+    const counted = new Level(label)
+    void new Gauge<T>({
+      name: `sallyport_${name}`,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        counted.report(this)
+      },
+    })
+    return counted
+  }
   const durations = new DurationTally({
     name: 'sallyport_exchange_duration_seconds',
     help: 'Time from the header section to the end of the answer.',
@@ -110,7 +124,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       'Lines on a child’s stdout that are not JSON-RPC; they are dropped.',
       ['server'],
     ),
-    eventStreams: gauge('event_streams', 'Open event streams to clients.', ['route']),
+    eventStreams: level('event_streams', 'Open event streams to clients.', 'route'),
     ...mcpMetrics(registry),
     ...tlsMetrics(registry),
     auditFailures: auditFailures(registry),

@@ -55,7 +55,7 @@ it('counts sessions of clients, and those with servers', async () => {
   for (const figure of figures) await becomes(figure, '0')
 })
 
-it('counts calls that wait for input, by server', async () => {
+it('counts calls that wait for input, by server, and the event streams they wait on', async () => {
   const { url, read } = await start()
   const begun = await fetch(url, legacyMessage({ id: 0, method: 'initialize', params: PARAMS }))
   await begun.text()
@@ -68,9 +68,11 @@ it('counts calls that wait for input, by server', async () => {
   const question = await events.message()
   expect(await read('parked_calls{server="one"}')).toBe('1')
   expect(await read('parked_calls{server="two"}')).toBe('0')
+  expect(await read('event_streams{route="/mcp"}')).toBe('1')
   await fetch(url, legacyMessage({ id: question?.['id'], result: { action: 'decline' } }, session))
   expect(await events.rest()).toMatchObject([{ id: 1, result: {} }])
   expect(await read('parked_calls{server="one"}')).toBe('0')
+  expect(await read('event_streams{route="/mcp"}')).toBe('0')
 })
 
 it('counts open channels, by kind', async () => {
