@@ -69,19 +69,6 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   }
   const gauge = <T extends string>(name: string, help: string, labelNames: T[]) =>
     new Gauge<T>({ name: `sallyport_${name}`, help, labelNames, registers })
-  const level = <T extends string>(name: string, help: string, label: T) => {
-    const counted = new Level(label)
-    void new Gauge<T>({
-      name: `sallyport_${name}`,
-      help,
-      labelNames: [label],
-      registers,
-      collect() {
-        counted.report(this)
-      },
-    })
-    return counted
-  }
   const durations = new DurationTally({
     name: 'sallyport_exchange_duration_seconds',
     help: 'Time from the header section to the end of the answer.',
@@ -124,11 +111,25 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       'Lines on a child’s stdout that are not JSON-RPC; they are dropped.',
       ['server'],
     ),
-    eventStreams: level('event_streams', 'Open event streams to clients.', 'route'),
+    eventStreams: eventStreams(registry),
     ...mcpMetrics(registry),
     ...tlsMetrics(registry),
     auditFailures: auditFailures(registry),
   }
+}
+
+function eventStreams(registry: Registry): Metrics['eventStreams'] {
+  const open = new Level('route')
+  void new Gauge<'route'>({
+    name: 'sallyport_event_streams',
+    help: 'Open event streams to clients.',
+    labelNames: ['route'],
+    registers: [registry],
+    collect() {
+      open.report(this)
+    },
+  })
+  return open
 }
 
 function mcpMetrics(

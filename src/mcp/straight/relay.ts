@@ -194,14 +194,16 @@ export class Relay implements RoutedSink, LiveMember {
 
   /**
    * The modern era: closing the stream is the cancellation (MCP 2026-07-28 transports §Cancellation). The legacy era: a
-   * disconnect should not be taken for one, so a call runs on, for a while; a GET stream has no purpose without a reader.
+   * disconnect should not be taken for one, so a call runs on, for a while; a GET stream has no purpose without a reader. Nor
+   * has a stream that the client can come back to: the endpoint has to learn of the loss, or it lets nobody have the rest.
    */
   #onClientClose(end: AnswerEnd): void {
     if (this.#over || end === 'finished') return
     const { clock, limits } = this.#owner
     const { inbound } = this.call
     this.#endKeepAlive()
-    if (inbound === undefined || inbound.era === 'modern') {
+    const isResumable = this.#position?.carriesIds === true
+    if (inbound === undefined || inbound.era === 'modern' || isResumable) {
       this.#giveUp()
       return
     }
