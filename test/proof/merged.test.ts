@@ -28,6 +28,9 @@ beforeAll(async () => {
   const names = MEMBERS.map(({ key }) => key)
   const options = gatewayOptions({
     servers,
+    tools: Object.fromEntries(
+      MEMBERS.map(({ key, renamed }) => [key, renamed === undefined ? {} : { rename: renamed }]),
+    ),
     routes: { '/all': names },
     catalog: { pageSize: 1_000, timeoutMs: 15_000 },
     limits: { maxBodyBytes: 16 * 1_048_576 },

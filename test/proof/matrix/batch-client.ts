@@ -1,8 +1,20 @@
 // A client of protocol version 2025-03-26 that sends every message in a batch, as no SDK does any more: written by hand.
+import { setTimeout as pause } from 'node:timers/promises'
 import { createParser } from 'eventsource-parser'
-import { ANSWERS, type CallOptions, type ClientKind, type MatrixClient } from './client.ts'
+import {
+  ANSWERS,
+  breakableFetch,
+  type CallOptions,
+  type ClientKind,
+  type MatrixClient,
+} from './client.ts'
 
 const VERSION = '2025-03-26'
+/** When a client comes back that was not told when. */
+const RETRY_MS = 100
+/** A server that does not know yet that the stream is lost refuses the client that comes back for it. */
+const MAX_COMEBACKS = 10
+const CONFLICT = 409
 
 interface Message {
   readonly id?: string | number
@@ -11,6 +23,14 @@ interface Message {
   readonly result?: Record<string, unknown>
   readonly error?: { readonly code: number; readonly message: string }
 }
+
+/** How far a stream was read, and when to come back for the rest. */
+interface Place {
+  readonly lastEventId: string | undefined
+  readonly retryMs: number
+}
+
+const UNREAD: Place = { lastEventId: undefined, retryMs: RETRY_MS }
 
 export const batchClient: ClientKind = {
   title: 'batches of 2025-03-26',
@@ -26,6 +46,7 @@ export const batchClient: ClientKind = {
 class BatchClient implements MatrixClient {
   readonly #url: string
   readonly #left = new AbortController()
+  readonly #breakable = breakableFetch()
   readonly #waiting = new Map<string | number, (answer: Message) => void>()
   readonly #progress = new Map<string | number, (progress: number) => void>()
   readonly #heard = new Map<string, (params: Record<string, unknown>) => void>()
@@ -45,7 +66,7 @@ class BatchClient implements MatrixClient {
     const { result } = await this.#ask(id, { id, method: 'initialize', params })
     if (result?.['protocolVersion'] !== VERSION) throw new Error('batches were not agreed on')
     await this.#post([{ method: 'notifications/initialized' }])
-    const stream = await fetch(this.#url, { headers: this.#headers(), signal: this.#left.signal })
+    const stream = await this.#get()
     if (stream.ok) void this.#read(stream).catch(() => undefined)
   }
 
@@ -88,6 +109,10 @@ class BatchClient implements MatrixClient {
     await this.#request('resources/subscribe', { uri })
   }
 
+  breakNextStream(): () => boolean {
+    return this.#breakable.breakNext()
+  }
+
   async close(): Promise<void> {
     await fetch(this.#url, { method: 'DELETE', headers: this.#headers() })
     this.#left.abort()
@@ -105,6 +130,7 @@ class BatchClient implements MatrixClient {
     ]
     const cancelled = Promise.withResolvers<never>()
     signal?.addEventListener('abort', () => {
+      this.#waiting.delete(id)
       void this.#post([
         { method: 'notifications/cancelled', params: { requestId: id, reason: 'enough' } },
       ])
@@ -118,13 +144,30 @@ class BatchClient implements MatrixClient {
   async #ask(id: string | number, messages: Message | readonly Message[]): Promise<Message> {
     const answer = Promise.withResolvers<Message>()
     this.#waiting.set(id, answer.resolve)
-    void this.#post(messages).catch(answer.reject)
+    void this.#follow(id, messages).catch(answer.reject)
     return answer.promise
   }
 
-  async #post(messages: Message | readonly Message[]): Promise<void> {
+  /**
+   * Reads the answer over as many streams as it takes: after a break a GET with the last event's id brings the rest
+   * (MCP 2025-03-26 transports §Resumability and Redelivery).
+   */
+  async #follow(id: string | number, messages: Message | readonly Message[]): Promise<void> {
+    let place = await this.#post(messages)
+    for (let comebacks = 0; this.#waiting.has(id); comebacks += 1) {
+      const { lastEventId, retryMs } = place
+      if (lastEventId === undefined) throw new Error('the answer ended early')
+      await pause(retryMs)
+      const rest = await this.#get({ 'last-event-id': lastEventId })
+      if (rest.ok) place = await this.#read(rest, place)
+      else if (rest.status !== CONFLICT || comebacks === MAX_COMEBACKS)
+        throw new Error(`${rest.status} ${await rest.text()}`)
+    }
+  }
+
+  async #post(messages: Message | readonly Message[]): Promise<Place> {
     const versioned = 'map' in messages ? messages.map(withVersion) : withVersion(messages)
-    const response = await fetch(this.#url, {
+    const response = await this.#breakable.fetch(this.#url, {
       method: 'POST',
       headers: { ...this.#headers(), 'content-type': 'application/json' },
       body: JSON.stringify(versioned),
@@ -132,18 +175,35 @@ class BatchClient implements MatrixClient {
     })
     this.#session ??= response.headers.get('mcp-session-id') ?? undefined
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
-    await this.#read(response)
+    return this.#read(response)
   }
 
-  async #read(response: Response): Promise<void> {
+  #get(more: Record<string, string> = {}): Promise<Response> {
+    const headers = { ...this.#headers(), ...more }
+    return this.#breakable.fetch(this.#url, { headers, signal: this.#left.signal })
+  }
+
+  /** To the end of the answer, or to where it breaks. */
+  async #read(response: Response, from: Place = UNREAD): Promise<Place> {
     const type = response.headers.get('content-type') ?? ''
+    let { lastEventId, retryMs } = from
     if (type.startsWith('application/json')) this.#take(await response.json())
-    if (!type.startsWith('text/event-stream') || response.body === null) return
+    if (!type.startsWith('text/event-stream') || response.body === null)
+      return { lastEventId, retryMs }
     const parser = createParser({
-      onEvent: ({ data }) => data !== '' && this.#take(JSON.parse(data)),
+      onRetry: (ms) => (retryMs = ms),
+      onEvent: ({ id, data }) => {
+        lastEventId = id ?? lastEventId
+        if (data !== '') this.#take(JSON.parse(data))
+      },
     })
     const decoder = new TextDecoder()
-    for await (const chunk of response.body) parser.feed(decoder.decode(chunk, { stream: true }))
+    try {
+      for await (const chunk of response.body) parser.feed(decoder.decode(chunk, { stream: true }))
+    } catch (error) {
+      if (lastEventId === undefined) throw error
+    }
+    return { lastEventId, retryMs }
   }
 
   #take(received: unknown): void {
@@ -152,7 +212,9 @@ class BatchClient implements MatrixClient {
       : [received as Message]) {
       const { id, method, params = {} } = message
       if (method === undefined) {
-        if (id !== undefined) this.#waiting.get(id)?.(message)
+        if (id === undefined) continue
+        this.#waiting.get(id)?.(message)
+        this.#waiting.delete(id)
       } else if (id !== undefined) {
         const result = answerTo(method)
         void this.#post([{ id, result }])

@@ -24,8 +24,11 @@ export interface MatrixClient {
   hearLogs(level: Level, onLog: (data: unknown) => void): Promise<void>
   /** From now on `onUpdated` hears of changes of the resource. */
   subscribe(uri: string, onUpdated: (uri: string) => void): Promise<void>
-  /** The next answer that comes as a stream breaks after its first event; the client comes back for the rest by itself. */
-  readonly breakNextStream?: () => void
+  /**
+   * The stream of the next call breaks behind its first progress; the client comes back for the rest by itself, if it can.
+   * Returns what tells whether it has broken.
+   */
+  readonly breakNextStream: () => () => boolean
   close(): Promise<void>
 }
 
@@ -52,36 +55,43 @@ export const ANSWERS = {
   roots: { roots: [{ uri: 'file:///root' }] },
 }
 
-/** A fetch that can break an answer on its way: the reader sees an error, as when a connection is lost. */
-export function breakableFetch(): {
+/** A fetch that can break a stream behind some progress: the reader sees an error, as when a connection is lost. */
+export interface BreakableFetch {
   readonly fetch: typeof fetch
-  readonly breakNext: () => void
-} {
-  let isArmed = false
-  const breaking: typeof fetch = async (input, init) => {
-    const response = await fetch(input, init)
-    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
-    if (!isArmed || !isStream || init?.method !== 'POST' || response.body === null) return response
-    isArmed = false
-    const { status, headers } = response
-    return new Response(response.body.pipeThrough(breakAfterProgress()), { status, headers })
-  }
-  return {
-    fetch: breaking,
-    breakNext: () => {
-      isArmed = true
-    },
-  }
+  readonly breakNext: MatrixClient['breakNextStream']
 }
 
-function breakAfterProgress(): TransformStream<Uint8Array, Uint8Array> {
-  return new TransformStream({
-    transform(chunk, controller) {
-      controller.enqueue(chunk)
-      if (Buffer.from(chunk).includes('notifications/progress')) {
+/** `method` is that of the requests which the streams with answers belong to. */
+export function breakableFetch(method: 'GET' | 'POST' = 'POST'): BreakableFetch {
+  let next: { hasBroken: boolean } | undefined
+  const breaking = (): TransformStream<Uint8Array, Uint8Array> => {
+    // A stream of one answer breaks for the call it answers, one that is there before for any.
+    const own = method === 'POST' ? next : undefined
+    if (own !== undefined) next = undefined
+    return new TransformStream({
+      transform(chunk, controller) {
+        controller.enqueue(chunk)
+        const due = own ?? next
+        if (due === undefined || !Buffer.from(chunk).includes('notifications/progress')) return
+        next = undefined
+        due.hasBroken = true
         // What was enqueued is lost by an error at once; the reader gets it first.
         setImmediate(() => controller.error(new TypeError('terminated')))
-      }
+      },
+    })
+  }
+  return {
+    fetch: async (input, init) => {
+      const response = await fetch(input, init)
+      const { status, headers, body } = response
+      const isStream = headers.get('content-type')?.startsWith('text/event-stream') === true
+      if (!isStream || body === null || (init?.method ?? 'GET') !== method) return response
+      return new Response(body.pipeThrough(breaking()), { status, headers })
     },
-  })
+    breakNext: () => {
+      const due = { hasBroken: false }
+      next = due
+      return () => due.hasBroken
+    },
+  }
 }

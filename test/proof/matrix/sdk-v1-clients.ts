@@ -20,8 +20,7 @@ export const sdkV1Streamable: ClientKind = {
   transport: 'Streamable HTTP',
   connect: async (url) => {
     const { fetch, breakNext } = breakableFetch()
-    const transport = new StreamableHTTPClientTransport(new URL(url), { fetch })
-    return { ...(await connected(transport)), breakNextStream: breakNext }
+    return connected(new StreamableHTTPClientTransport(new URL(url), { fetch }), breakNext)
   },
 }
 
@@ -30,7 +29,10 @@ export const sdkV1Sse: ClientKind = {
   era: 'legacy',
   transport: 'HTTP+SSE',
   losesLastProgress: true,
-  connect: (url) => connected(new SSEClientTransport(new URL(url))),
+  connect: async (url) => {
+    const { fetch, breakNext } = breakableFetch('GET')
+    return connected(new SSEClientTransport(new URL(url), { fetch }), breakNext)
+  },
 }
 
 export const sdkV1WebSocket: ClientKind = {
@@ -38,10 +40,33 @@ export const sdkV1WebSocket: ClientKind = {
   era: 'legacy',
   transport: 'WebSocket',
   losesLastProgress: true,
-  connect: (url) => connected(new WebSocketClientTransport(new URL(url.replace(/^http/, 'ws')))),
+  connect: async (url) => {
+    const transport = new WebSocketClientTransport(new URL(url.replace(/^http/, 'ws')))
+    let due: { hasBroken: boolean } | undefined
+    const client = await connected(transport, () => {
+      const armed = { hasBroken: false }
+      due = armed
+      return () => armed.hasBroken
+    })
+    const call: MatrixClient['call'] = (name, args, options) => {
+      const { onProgress } = options ?? {}
+      const armed = due
+      if (armed === undefined || onProgress === undefined) return client.call(name, args, options)
+      const broken = (progress: number): void => {
+        onProgress(progress)
+        armed.hasBroken = true
+        void transport.close()
+      }
+      return client.call(name, args, { ...options, onProgress: broken })
+    }
+    return { ...client, call }
+  },
 }
 
-async function connected(transport: Transport): Promise<MatrixClient> {
+async function connected(
+  transport: Transport,
+  breakNextStream: MatrixClient['breakNextStream'],
+): Promise<MatrixClient> {
   const capabilities = { sampling: {}, elicitation: {}, roots: {} }
   const client = new Client({ name: 'matrix-v1', version: '1.0.0' }, { capabilities })
   client.setRequestHandler(CreateMessageRequestSchema, () => ANSWERS.sampling)
@@ -80,6 +105,7 @@ async function connected(transport: Transport): Promise<MatrixClient> {
       })
       await client.subscribeResource({ uri })
     },
+    breakNextStream,
     close: async () => {
       if (transport instanceof StreamableHTTPClientTransport) await transport.terminateSession()
       await client.close()

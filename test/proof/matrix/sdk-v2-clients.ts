@@ -70,7 +70,7 @@ async function connected(url: string, era: ClientKind['era']): Promise<MatrixCli
       if (isModern) await client.listen({ resourceSubscriptions: [uri] })
       else await client.subscribeResource({ uri })
     },
-    ...(!isModern && { breakNextStream: breakNext }),
+    breakNextStream: breakNext,
     close: async () => {
       if (!isModern) await transport.terminateSession()
       await client.close()

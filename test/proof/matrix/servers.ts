@@ -1,41 +1,15 @@
-// The servers of the matrix, with the words in which each offers what is tried.
-import { resolve } from 'node:path'
+// The servers of the matrix, and how each is started.
+import { randomUUID } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import type { EndpointOptions } from '../../../src/upstream/index.ts'
 import { startEverythingServer } from '../../fixtures/everything-server/server.ts'
-import {
-  oddlyNamedTools,
-  UNICODE_NAME,
-  UNSAFE_NAME,
-} from '../../fixtures/everything-stdio/shared-tools.ts'
+import { oddlyNamedTools } from '../../fixtures/everything-stdio/shared-tools.ts'
 import { startSdkV1Server } from '../../fixtures/sdk-v1-http/server.ts'
 import { startSseServer } from '../../fixtures/sse-server/sse-server.ts'
 import { httpEndpoint, nodeEndpoint } from '../../support/gateway.ts'
-
-/** A tool and the arguments for it. */
-export interface ToolUse {
-  readonly tool: string
-  readonly args: Record<string, unknown>
-}
-
-/** How a server calls what is tried; undefined: it has no such thing. */
-export interface Words {
-  readonly echo: (text: string) => ToolUse
-  /** Steps of 20 ms, each with progress. */
-  readonly slow: (steps: number) => ToolUse
-  /** A tool that tells how many slow calls were cancelled, as JSON. */
-  readonly tally: string | undefined
-  readonly ask: Readonly<Record<'elicitation' | 'sampling' | 'roots', ToolUse>>
-  readonly big: ((bytes: number) => ToolUse) | undefined
-  readonly log: ToolUse | undefined
-  readonly watched: { readonly uri: string; readonly touch: string } | undefined
-  readonly prompt: {
-    readonly name: string
-    readonly argument: string
-    readonly value: string
-    readonly completions: readonly string[]
-  }
-  readonly odd: { readonly unicode: string; readonly unsafe: string } | undefined
-}
+import { EVERYTHING_RENAMED, EVERYTHING_WORDS, OWN_WORDS, type Words } from './words.ts'
 
 export interface StartedServer {
   readonly endpoint: EndpointOptions
@@ -49,48 +23,12 @@ export interface ServerKind {
   readonly transport: 'Streamable HTTP' | 'HTTP+SSE' | 'stdio'
   /** Sessions that outlive a connection, so that a lost stream can be resumed. */
   readonly holdsSessions: boolean
+  /** A session is a process, which takes its time to start. */
+  readonly startsPerSession?: true
+  /** Other names for its tools, given by the gateway on a route of its own. */
+  readonly renamed?: ReadonlyMap<string, string>
   readonly words: Words
   start(): Promise<StartedServer>
-}
-
-const OWN_WORDS: Words = {
-  echo: (text) => ({ tool: 'echo', args: { text } }),
-  slow: (steps) => ({ tool: 'slow', args: { steps, stepMs: 20 } }),
-  tally: 'tally',
-  ask: {
-    elicitation: { tool: 'ask', args: { kind: 'elicitation' } },
-    sampling: { tool: 'ask', args: { kind: 'sampling' } },
-    roots: { tool: 'ask', args: { kind: 'roots' } },
-  },
-  big: (bytes) => ({ tool: 'big', args: { bytes } }),
-  log: { tool: 'log', args: { messages: 2, level: 'warning' } },
-  watched: { uri: 'test://watched-resource', touch: 'touch' },
-  prompt: { name: 'greeting', argument: 'who', value: 'Al', completions: ['Alice', 'Alan'] },
-  odd: { unicode: UNICODE_NAME, unsafe: UNSAFE_NAME },
-}
-
-const EVERYTHING_WORDS: Words = {
-  echo: (message) => ({ tool: 'echo', args: { message } }),
-  slow: (steps) => ({
-    tool: 'trigger-long-running-operation',
-    args: { duration: (steps * 20) / 1_000, steps },
-  }),
-  tally: undefined,
-  ask: {
-    elicitation: { tool: 'trigger-elicitation-request', args: {} },
-    sampling: { tool: 'trigger-sampling-request', args: { prompt: 'Which city?', maxTokens: 100 } },
-    roots: { tool: 'get-roots-list', args: {} },
-  },
-  big: undefined,
-  log: undefined,
-  watched: undefined,
-  prompt: {
-    name: 'completable-prompt',
-    argument: 'department',
-    value: 'E',
-    completions: ['Engineering'],
-  },
-  odd: undefined,
 }
 
 const fixture = (path: string): string => resolve(import.meta.dirname, '../../fixtures', path)
@@ -99,6 +37,9 @@ const everythingPackage = resolve(
   '../../../node_modules/@modelcontextprotocol/server-everything/dist/index.js',
 )
 
+/** Has a byte for each cancellation that a process of server-everything was sent: its own tools do not tell. */
+const witnessFile = join(tmpdir(), `sallyport-cancelled-${randomUUID()}`)
+
 const command = (args: readonly string[]) => async (): Promise<StartedServer> => ({
   endpoint: nodeEndpoint(args),
   close: async () => {},
@@ -106,6 +47,15 @@ const command = (args: readonly string[]) => async (): Promise<StartedServer> =>
 
 async function reached(server: { url: string; close(): Promise<void> }): Promise<StartedServer> {
   return { endpoint: httpEndpoint(server.url), close: () => server.close() }
+}
+
+async function startEverythingPackage(): Promise<StartedServer> {
+  const witness = fixture('cancel-witness/preload.ts')
+  const env = { CANCEL_WITNESS_FILE: witnessFile }
+  return {
+    endpoint: nodeEndpoint(['--import', witness, everythingPackage, 'stdio'], { env }),
+    close: () => rm(witnessFile, { force: true }),
+  }
 }
 
 export const SERVERS: readonly ServerKind[] = [
@@ -160,6 +110,7 @@ export const SERVERS: readonly ServerKind[] = [
     eras: ['legacy'],
     transport: 'stdio',
     holdsSessions: true,
+    startsPerSession: true,
     words: OWN_WORDS,
     start: command([fixture('everything-stdio/legacy.ts')]),
   },
@@ -178,7 +129,12 @@ export const SERVERS: readonly ServerKind[] = [
     eras: ['legacy'],
     transport: 'stdio',
     holdsSessions: true,
-    words: EVERYTHING_WORDS,
-    start: command([everythingPackage, 'stdio']),
+    startsPerSession: true,
+    renamed: EVERYTHING_RENAMED,
+    words: {
+      ...EVERYTHING_WORDS,
+      cancelled: async () => (await readFile(witnessFile, { flag: 'a+' })).length,
+    },
+    start: startEverythingPackage,
   },
 ]

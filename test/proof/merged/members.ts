@@ -24,11 +24,11 @@ export const MEMBERS: readonly ServerKind[] = [
   },
 ]
 
-const owner = MEMBERS.find((it) => it.words.watched !== undefined)
-
-/** The URI by which a merged route offers a member's resource that others have as well. */
+/** The URI by which a merged route offers a member's resource: the first that has it keeps it. */
 export const exposed = (member: ServerKind, uri: string): string =>
-  member === owner ? uri : `sallyport://${member.key}/${uri}`
+  member === MEMBERS.find(({ words }) => words.watched.uri === uri)
+    ? uri
+    : `sallyport://${member.key}/${uri}`
 
 /** A client of a merged route, seen as one of the member alone. */
 export function clientOf(client: MatrixClient, member: ServerKind): MatrixClient {
@@ -47,9 +47,7 @@ export function clientOf(client: MatrixClient, member: ServerKind): MatrixClient
       client.subscribe(exposed(member, uri), (changed) => {
         onUpdated(changed === exposed(member, uri) ? uri : changed)
       }),
-    ...(client.breakNextStream !== undefined && {
-      breakNextStream: () => client.breakNextStream?.(),
-    }),
+    breakNextStream: () => client.breakNextStream(),
     close: () => client.close(),
   }
 }
