@@ -1,6 +1,6 @@
 // The content of one message as it came off the wire: in pieces, which whoever only passes them on need not join. Once it
 // was sent its memory goes back as soon as all who hold it are done, unless somebody got hold of the bytes themselves.
-import { freeMemory } from './spent-memory.ts'
+import { freeMemory, isOwner } from './spent-memory.ts'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -39,6 +39,11 @@ export class Content {
     this.#chunks = [joined]
     if (this.#holderCount === 0) for (const chunk of chunks) freeMemory(chunk)
     return joined
+  }
+
+  /** Whether sending it gives memory back, so that it has to be said when it was sent. */
+  get isFreeable(): boolean {
+    return this.chunks.some(isOwner)
   }
 
   /** Whether an ASCII text is somewhere in it. */

@@ -1,6 +1,12 @@
 // What a route does with an exchange: verb, media types, body, message; then into one of the lanes. A message takes the
 // straight lane where its server speaks its era and nothing has to change, else the working lane.
-import { GatewayError, toGatewayError, type Clock, type Exchange } from '../core/index.ts'
+import {
+  type Content,
+  GatewayError,
+  toGatewayError,
+  type Clock,
+  type Exchange,
+} from '../core/index.ts'
 import { HEADER, type Inbound } from '../wire/index.ts'
 import { callerKeyOf, identityOf } from './caller.ts'
 import { answerError } from './error-answer.ts'
@@ -108,7 +114,7 @@ export class McpEndpoint {
     if (renamed !== undefined) {
       this.#straight.send(visit, renamed.server, { method: 'POST', content, inbound, renamed })
     } else if (straight === undefined || !this.#goesStraight(visit, inbound)) {
-      this.#work(visit, content.bytes())
+      this.#work(visit, content)
     } else {
       this.#straight.send(visit, straight, { method: 'POST', content, inbound })
     }
@@ -150,7 +156,7 @@ export class McpEndpoint {
   }
 
   /** The working lane: a front of the message's era, before the route's view. */
-  #work(visit: Visit, body: Buffer | undefined): void {
+  #work(visit: Visit, body: Buffer | Content | undefined): void {
     const { modernFront, legacyFront } = this.#context
     const { exchange, inbound } = visit
     const front = this.#frontVisit(visit, body)
@@ -161,7 +167,7 @@ export class McpEndpoint {
     else legacyFront.delete(front)
   }
 
-  #frontVisit(visit: Visit, body: Buffer | undefined): FrontVisit {
+  #frontVisit(visit: Visit, body: Buffer | Content | undefined): FrontVisit {
     const { exchange, route, inbound } = visit
     return {
       exchange,

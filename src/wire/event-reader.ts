@@ -1,11 +1,11 @@
 // Reading an event stream (HTML Living Standard §9.2.6) from bytes in any split, in time and memory linear in the length
 // of an event. What an event's data means is the reader's business.
 
-export interface ServerEvent {
+export interface ServerEvent<Data = string> {
   /** `message` unless the stream says otherwise. */
   readonly event: string
   /** The values of its data fields, joined by line feeds. */
-  readonly data: string
+  readonly data: Data
   /** The last event id that the stream has said so far. */
   readonly id: string | undefined
 }
@@ -14,6 +14,11 @@ export interface EventReaderOptions {
   /** Longest event: its fields with their line breaks. A longer one ends the reading. */
   readonly maxEventBytes: number
   onEvent(event: ServerEvent): void
+  /**
+   * In place of `onEvent` for one whose data is a single long line, as its bytes, which need not be UTF-8. Part of the
+   * chunks: they may be kept if those may.
+   */
+  onLongEvent?(event: ServerEvent<Buffer>): void
   onRetry?(ms: number): void
   /** Called at the end of each event that says an id, before `onEvent`; also for one without data, which has no `onEvent`. */
   onId?(id: string): void
@@ -22,6 +27,7 @@ export interface EventReaderOptions {
 /** A longer wait than a timer can hold would end at once. */
 const MAX_RETRY_MS = 2_147_483_647
 const MIN_CAPACITY_BYTES = 1_024
+const MIN_LONG_BYTES = 8_192
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 const SPACE = 0x20
@@ -44,7 +50,8 @@ export class EventReader {
   /** Bytes of the event's finished lines. */
   #eventBytes = 0
   #event = ''
-  #data: string | undefined
+  /** As bytes while it is one long line. */
+  #data: string | Buffer | undefined
   #newId: string | undefined
   #lastId: string | undefined
 
@@ -123,8 +130,7 @@ export class EventReader {
     const valueStart = Math.min(end, nameEnd + (bytes[nameEnd + 1] === SPACE ? 2 : 1))
     const name = bytes.toString('latin1', start, nameEnd)
     if (name === 'data') {
-      const value = bytes.toString('utf8', valueStart, end)
-      this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`
+      this.#addData(bytes, valueStart, end)
     } else if (name === 'event') {
       this.#event = bytes.toString('utf8', valueStart, end)
     } else if (name === 'id') {
@@ -134,6 +140,16 @@ export class EventReader {
       const value = bytes.toString('latin1', valueStart, end)
       if (DIGITS.test(value)) this.#options.onRetry?.(Math.min(Number(value), MAX_RETRY_MS))
     }
+  }
+
+  #addData(bytes: Buffer, start: number, end: number): void {
+    const isLong = end - start >= MIN_LONG_BYTES && this.#options.onLongEvent !== undefined
+    if (this.#data === undefined && isLong) {
+      this.#data = bytes.subarray(start, end)
+      return
+    }
+    const value = bytes.toString('utf8', start, end)
+    this.#data = this.#data === undefined ? value : `${textOf(this.#data)}\n${value}`
   }
 
   #dispatch(): void {
@@ -148,7 +164,10 @@ export class EventReader {
       this.#lastId = newId
       this.#options.onId?.(newId)
     }
-    if (data !== undefined) this.#options.onEvent({ event, data, id: this.#lastId })
+    if (data === undefined) return
+    const id = this.#lastId
+    if (Buffer.isBuffer(data)) this.#options.onLongEvent?.({ event, data, id })
+    else this.#options.onEvent({ event, data, id })
   }
 
   #keep(bytes: Buffer, start: number, end: number): void {
@@ -176,6 +195,10 @@ export class EventReader {
     this.#partial = EMPTY
     this.#data = undefined
   }
+}
+
+function textOf(data: string | Buffer): string {
+  return Buffer.isBuffer(data) ? data.toString('utf8') : data
 }
 
 /** Looks no further than a known name reaches: the search must not cost the length of the chunk for every line. */

@@ -1,5 +1,7 @@
 // Server-sent events (HTML Living Standard §9.2) as bytes: writing whole events, and looking at a stream that passes
 // through only as far as needed to add something to it without breaking it.
+import type { Content } from '../core/index.ts'
+import { blankLineBreaks } from './lossless.ts'
 
 /** Media type of an event stream. */
 export const EVENT_STREAM = 'text/event-stream'
@@ -10,6 +12,9 @@ const EVENT_STREAM_TYPE = /^\s*text\/event-stream\s*(?:;|$)/i
 /** A comment line: readers ignore it, proxies see traffic. One line, because a blank line would dispatch a half-sent event. */
 export const KEEP_ALIVE_COMMENT: Uint8Array = Buffer.from(': keep-alive\n')
 
+const EVENT_START = Buffer.from('event: message\ndata: ')
+const EVENT_END = Buffer.from('\n\n')
+
 const LINE_FEED = 0x0a
 const BLANK_LINE = 0x0a0a
 const BLANK_LINE_CRLF = 0x0a0d0a
@@ -17,6 +22,13 @@ const BLANK_LINE_CRLF = 0x0a0d0a
 /** One message as an event. `json` must be without line breaks, which JSON.stringify guarantees. */
 export function encodeEvent(json: string): Buffer {
   return Buffer.from(`event: message\ndata: ${json}\n\n`)
+}
+
+/** As `encodeEvent`, of JSON that may have line breaks between its tokens. */
+export function encodeContentEvent({ chunks }: Content): Buffer {
+  const event = Buffer.concat([EVENT_START, ...chunks, EVENT_END])
+  blankLineBreaks(event.subarray(EVENT_START.length, -EVENT_END.length))
+  return event
 }
 
 /** True for a Content-Type header value of an event stream. */
@@ -56,11 +68,23 @@ export class EventStreamPosition {
   }
 }
 
-const ID_FIELD = Buffer.from('id:')
-const ID_AFTER_LINE = Buffer.from('\nid:')
+const LOWER_I = 0x69
+const LOWER_D = 0x64
+const COLON = 0x3a
 const MAX_LOOK_BYTES = 512
 
+/** Looks at the lines that begin among the first bytes. */
 function startsWithId(chunk: Uint8Array): boolean {
-  const head = Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(chunk.length, MAX_LOOK_BYTES))
-  return head.subarray(0, ID_FIELD.length).equals(ID_FIELD) || head.includes(ID_AFTER_LINE)
+  let lineStart = 0
+  while (lineStart < MAX_LOOK_BYTES) {
+    if (isIdField(chunk, lineStart)) return true
+    const lineEnd = chunk.indexOf(LINE_FEED, lineStart)
+    if (lineEnd === -1) return false
+    lineStart = lineEnd + 1
+  }
+  return false
+}
+
+function isIdField(chunk: Uint8Array, at: number): boolean {
+  return chunk[at] === LOWER_I && chunk[at + 1] === LOWER_D && chunk[at + 2] === COLON
 }

@@ -2,6 +2,7 @@
 export { acceptsAnswer } from './accept.ts'
 export { EventReader, type ServerEvent } from './event-reader.ts'
 export {
+  encodeContentEvent,
   encodeEvent,
   EVENT_STREAM,
   EventStreamPosition,
@@ -20,8 +21,10 @@ export {
   wholeOf,
 } from './json-rpc.ts'
 export { parseLossless } from './lossless-json.ts'
-export { spanOfName } from './outline.ts'
-export { exceedsDepth } from './structure.ts'
+export { encodeJson, holdRaw, RawValue, readValue, spliced } from './raw-value.ts'
+export { inOnePiece } from './scan/json-scan.ts'
+export { decodeBody, decodeMessage, decodeText, textAround } from './sparse-message.ts'
+export { spansOfCall } from './outline.ts'
 export { LineSplitter } from './line.ts'
 export {
   jsonItems,

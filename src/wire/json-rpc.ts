@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { type Content, GatewayError } from '../core/index.ts'
 import type { JsonObject, RpcId } from './inbound.ts'
 import { outlineMessage } from './outline.ts'
-import { gatherInScan } from './scan/json-scan.ts'
+import { inOnePiece } from './scan/json-scan.ts'
 import { measureStructure, type Structure } from './structure.ts'
 
 export interface JsonLimits {
@@ -29,21 +29,13 @@ export interface ReadBody {
  * @throws GatewayError GW_PARSE_ERROR, GW_INVALID_MESSAGE
  */
 export function readBody(body: Buffer | Content, limits: JsonLimits): ReadBody {
-  const bytes = Buffer.isBuffer(body) ? body : toLookThrough(body)
+  const bytes = Buffer.isBuffer(body) ? body : inOnePiece(body)
   if (!isUtf8(bytes)) throw new GatewayError('GW_PARSE_ERROR', 'expected a body in UTF-8')
   const { maxJsonDepth: maxDepth, maxJsonElements: elements } = limits
   const outline = outlineMessage(bytes, { maxDepth, elements })
   if (outline !== undefined) return { outline, whole: undefined }
   const whole = parseMessage(bytes.toString('utf8'), limits)
   return isObject(whole) ? { outline: whole, whole } : { outline: whole, whole: undefined }
-}
-
-/** The content in one piece, of which nothing may be kept: not joined, if there is a place where it can be gathered. */
-function toLookThrough(content: Content): Buffer {
-  const { chunks } = content
-  const [first] = chunks
-  if (first !== undefined && chunks.length === 1) return first
-  return gatherInScan(content) ?? content.bytes()
 }
 
 /** The whole message in a body that was read before. */

@@ -78,12 +78,17 @@ export function singleLine(json: Buffer): Buffer {
   const text = json.subarray(start)
   if (!text.includes(LINE_FEED) && !text.includes(CARRIAGE_RETURN)) return text
   const line = Buffer.from(text)
+  blankLineBreaks(line)
+  return line
+}
+
+/** Makes line breaks in JSON spaces, where it is. */
+export function blankLineBreaks(json: Buffer): void {
   for (const lineBreak of [LINE_FEED, CARRIAGE_RETURN]) {
-    for (let at = line.indexOf(lineBreak); at >= 0; at = line.indexOf(lineBreak, at + 1)) {
-      line[at] = SPACE
+    for (let at = json.indexOf(lineBreak); at >= 0; at = json.indexOf(lineBreak, at + 1)) {
+      json[at] = SPACE
     }
   }
-  return line
 }
 
 function findSpans(json: Buffer, path: JsonPath): Span[] {

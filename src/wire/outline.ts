@@ -86,10 +86,19 @@ export interface TextSpan {
   readonly end: number
 }
 
-/** Where `params.name` is; undefined when the bytes have to be looked at the long way, or have none. */
-export function spanOfName(bytes: Buffer, budget: StructureBudget): TextSpan | undefined {
+/** Of a call. */
+export interface CallSpans {
+  /** Of `params.name`. */
+  readonly name: TextSpan
+  /** What is the largest in `params` of all that no decision looks into: the arguments, as a rule. */
+  readonly closed: TextSpan
+}
+
+/** Undefined when the bytes have to be looked at the long way, or have no `params.name`. */
+export function spansOfCall(bytes: Buffer, budget: StructureBudget): CallSpans | undefined {
   const pass = new OutlinePass(bytes, budget)
-  return pass.readObject(MESSAGE_LEVEL) === undefined ? undefined : pass.nameSpan
+  if (pass.readObject(MESSAGE_LEVEL) === undefined || pass.nameSpan === undefined) return undefined
+  return { name: pass.nameSpan, closed: pass.closedSpan }
 }
 
 class OutlinePass {
@@ -97,6 +106,8 @@ class OutlinePass {
   at: number
   /** Of `params.name`, once it was read. */
   nameSpan: TextSpan | undefined
+  /** The largest in `params` so far of which nothing is kept. */
+  closedSpan: TextSpan = { start: 0, end: 0 }
   readonly #bytes: Buffer
   readonly #budget: StructureBudget
   /** The compiled pass with the body in it, once a value was worth it. */
@@ -160,6 +171,7 @@ class OutlinePass {
         ? scan.skipContainer(start, depth, this.#budget)
         : skipContainer(bytes, start, depth, this.#budget)
       if (member !== undefined) found[member.name] = first === OPEN_BRACE ? SOME_OBJECT : SOME_ARRAY
+      else if (depth === PARAMS_LEVEL.depth) this.#noteClosed(start)
       return this.at !== INVALID
     }
     if (first === QUOTE) {
@@ -178,6 +190,13 @@ class OutlinePass {
     if (this.at === INVALID) return false
     if (member !== undefined) found[member.name] = scalarAt(bytes, start, this.at)
     return true
+  }
+
+  #noteClosed(start: number): void {
+    const { closedSpan } = this
+    if (this.at - start > closedSpan.end - closedSpan.start) {
+      this.closedSpan = { start, end: this.at }
+    }
   }
 
   /** The compiled pass, if it is there and worth it from here on. */

@@ -1,6 +1,7 @@
 // Mcp-Param-* headers: which arguments of a tool travel as headers too, as its schema says, and whether headers say the
 // same as the arguments (MCP 2026-07-28 transports §Custom headers). What follows from that is the caller's business.
 import { decodeHeaderValue, encodeHeaderValue } from './header-value.ts'
+import { readValue } from './raw-value.ts'
 
 /** One annotated property of a tool's input schema. */
 export interface ParamHeader {
@@ -194,7 +195,7 @@ function isSame(type: ParamType, header: string, body: string): boolean {
 }
 
 function valueAt(args: unknown, path: readonly string[]): unknown {
-  let value = args
+  let value = readValue(args)
   for (const name of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
     value = (value as Readonly<Record<string, unknown>>)[name]

@@ -1,16 +1,17 @@
 // Turns an endpoint's answer, a JSON body or an event stream, into messages, and everything that is not an answer to an
 // MCP message into an error. What the messages mean is the listener's business.
 import { isUtf8 } from 'node:buffer'
-import { GatewayError, type RawHeaders } from '../../core/index.ts'
+import { Content, GatewayError, type RawHeaders } from '../../core/index.ts'
 import type { EndpointStatus, RoutedSink } from '../../routing/index.ts'
 import type { UpstreamCall } from '../../upstream/index.ts'
 import {
+  decodeMessage,
+  decodeText,
   EventReader,
-  exceedsDepth,
+  inOnePiece,
   isEventStream,
   isObject,
   messageKind,
-  parseLossless,
   type JsonObject,
 } from '../../wire/index.ts'
 import { readHead, refuseHead } from './answer-head.ts'
@@ -59,7 +60,7 @@ export interface AnswerLimits {
 
 type Body =
   | { readonly kind: 'events'; readonly reader: EventReader }
-  | { readonly kind: 'json'; readonly chunks: Uint8Array[]; bytes: number }
+  | { readonly kind: 'json'; readonly chunks: Buffer[]; bytes: number }
   | { readonly kind: 'ignored'; bytes: number }
 
 const ERROR_FLOOR = 400
@@ -137,7 +138,8 @@ export class AnswerReader implements RoutedSink {
 
   onEnd(): void {
     if (this.#over) return
-    if (this.#body.kind === 'json') this.#readBody(this.#body.chunks)
+    const body = this.#body
+    if (body.kind === 'json') this.#readBody(new Content(body.chunks, body.bytes))
     this.#end()
   }
 
@@ -158,7 +160,13 @@ export class AnswerReader implements RoutedSink {
       maxEventBytes: this.#limits.maxMessageBytes,
       onEvent: ({ event, data }) => {
         // A priming event (MCP 2025-11-25 transports §Resumability) has an id and no data.
-        if (event === 'message' && data !== '') this.#read(data)
+        if (event === 'message' && data !== '') this.#take(decodeText(data, MAX_DEPTH))
+      },
+      onLongEvent: ({ event, data }) => {
+        if (event !== 'message') return
+        // What is no UTF-8 in an event stream is replaced (HTML Living Standard §9.2.6), not refused.
+        if (isUtf8(data)) this.#readBody(Content.of(data))
+        else this.#take(decodeText(data.toString('utf8'), MAX_DEPTH))
       },
       onId: (id) => {
         this.#lastEventId = id
@@ -169,21 +177,21 @@ export class AnswerReader implements RoutedSink {
     })
   }
 
-  #keep(chunks: Uint8Array[], bytes: number, chunk: Uint8Array): void {
+  #keep(chunks: Buffer[], bytes: number, chunk: Uint8Array): void {
     if (bytes > this.#limits.maxMessageBytes) this.#failTooLarge()
-    else chunks.push(chunk)
+    else chunks.push(asBuffer(chunk))
   }
 
-  #readBody(chunks: readonly Uint8Array[]): void {
-    const bytes = chunks.length === 1 ? asBuffer(chunks[0] as Uint8Array) : Buffer.concat(chunks)
-    if (bytes.length === 0) return
-    if (isUtf8(bytes)) this.#read(bytes.toString('utf8'))
+  #readBody(content: Content): void {
+    if (this.#over || content.length === 0) return
+    const bytes = inOnePiece(content)
+    if (isUtf8(bytes)) this.#take(decodeMessage(content, bytes, MAX_DEPTH))
     else this.#refuseBody('expected an answer in UTF-8')
   }
 
-  #read(text: string): void {
+  /** What was read; undefined for what cannot be. */
+  #take(value: unknown): void {
     if (this.#over) return
-    const value = parsed(text)
     if (value === undefined) {
       this.#refuseBody(`expected an answer in JSON, nested at most ${MAX_DEPTH} deep`)
       return
@@ -229,18 +237,8 @@ export class AnswerReader implements RoutedSink {
   }
 }
 
-/** Undefined for what is not JSON, or is nested too deep. */
-function parsed(text: string): unknown {
-  try {
-    const value = parseLossless(text)
-    return exceedsDepth(text, MAX_DEPTH) ? undefined : value
-  } catch (thrown) {
-    // A parser that runs out of stack is one more way to say that it is nested too deep.
-    if (thrown instanceof SyntaxError || thrown instanceof RangeError) return undefined
-    throw thrown
-  }
-}
-
+/** Itself if it can be: only by that is it known whose its memory is. */
 function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -1,6 +1,7 @@
 // One HTTP answer made of messages: JSON when the first is the last, else an event stream (MCP transports §Sending
 // messages). Holds a bounded part for a client that reads slowly. What the messages are is the fronts' business.
 import {
+  Content,
   GatewayError,
   type Answer,
   type AnswerEnd,
@@ -11,7 +12,13 @@ import {
   type Timer,
   Wait,
 } from '../../core/index.ts'
-import { encodeEvent, EVENT_STREAM, KEEP_ALIVE_COMMENT, type RpcId } from '../../wire/index.ts'
+import {
+  encodeContentEvent,
+  encodeEvent,
+  EVENT_STREAM,
+  KEEP_ALIVE_COMMENT,
+  type RpcId,
+} from '../../wire/index.ts'
 import { answerError, errorJson } from '../error-answer.ts'
 import type { CallOutcome } from '../visit.ts'
 import type { FrontVisit } from './visit.ts'
@@ -127,26 +134,37 @@ export class EventAnswer {
   }
 
   /** The last message; `status` counts only if it is the first as well. */
-  finish(json: string, status = 200): void {
+  finish(json: string | Content, status = 200): void {
     if (this.isOver) return
     if (this.#state === 'waiting') {
       this.whole(status, json)
       return
     }
-    this.#write(encodeEvent(json))
+    this.#write(typeof json === 'string' ? encodeEvent(json) : encodeContentEvent(json))
     this.end()
   }
 
   /** The whole answer at once: JSON, or nothing. Not after a stream was begun. */
-  whole(status: number, json?: string, headers: RawHeaders = NO_HEADERS): void {
+  whole(status: number, json?: string | Content, headers: RawHeaders = NO_HEADERS): void {
     if (this.#state !== 'waiting') return
-    const body = json === undefined ? undefined : Buffer.from(json)
+    const body = typeof json === 'string' ? Content.of(Buffer.from(json)) : json
     const type = body === undefined ? NO_HEADERS : ['content-type', 'application/json']
     const isBodiless = status === 204
     const length = isBodiless ? NO_HEADERS : ['content-length', String(body?.length ?? 0)]
     this.#answer.start(status, [...type, ...length, ...headers])
-    this.#answer.end(body)
+    if (body === undefined || body.chunks.length === 1) this.#answer.end(body?.chunks[0])
+    else this.#sendPieces(body)
     this.#leave('answered')
+  }
+
+  /** The last piece is known to be out no sooner than the answer is; the one before is the last that has large values. */
+  #sendPieces(content: Content): void {
+    const { chunks } = content
+    content.hold()
+    const last = chunks.length - 1
+    for (let at = 0; at < last - 1; at++) this.#answer.write(chunks[at] as Buffer)
+    this.#answer.write(chunks[last - 1] as Buffer, () => content.letGoSent())
+    this.#answer.end(chunks[last])
   }
 
   /** The gateway's own error: as the whole answer, or as the last event for the request it answers. */

@@ -1,5 +1,5 @@
 // One exchange as a front of the working lane gets it: admitted, its body read and its message checked.
-import type { Exchange, RawHeaders } from '../../core/index.ts'
+import type { Content, Exchange, RawHeaders } from '../../core/index.ts'
 import type { Inbound, RpcId } from '../../wire/index.ts'
 import type { ServerView } from '../view/server-view.ts'
 import type { OnOver } from '../visit.ts'
@@ -12,7 +12,7 @@ export interface FrontVisit {
   /** Undefined for GET and DELETE. */
   readonly inbound: Inbound | undefined
   /** The bytes of the message; undefined for GET and DELETE. */
-  readonly body: Buffer | undefined
+  readonly body: Buffer | Content | undefined
   /** Who is behind the exchange, as `Caller.key`. What the client is and can do, its messages say. */
   readonly callerKey: string
   /** The identity in it, which outlasts connections and addresses; undefined: nobody has said who they are. */
@@ -30,7 +30,7 @@ export interface FrontVisit {
 /** The message of a POST. Composition hands none on without one. */
 export function messageOf({ inbound, body }: FrontVisit): {
   readonly inbound: Inbound
-  readonly body: Buffer
+  readonly body: Buffer | Content
   readonly rpcId: RpcId | undefined
 } {
   if (inbound === undefined || body === undefined) throw new TypeError('expected a POST, read')

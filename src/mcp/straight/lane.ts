@@ -98,7 +98,7 @@ export class StraightLane implements RelayOwner {
     const placed = { from: exchange, inbound, content }
     const answered = renamed === undefined ? relay : new WordedAnswer(relay, renamed.word)
     const sink = notingPlaces(places, placed, answered)
-    relay.isOnlyReader = sink === relay
+    relay.isOnlyReader = sink === answered
     relay.attach(
       pool.send(
         new StraightOutgoing({ method, query, headers, content, inbound, sessionId, longLived }),

@@ -1,13 +1,15 @@
 // The short way of a tool call on a route of several servers: where the name alone tells whose tool it is, and the server
 // speaks the client's era, only the name changes. The rest of the bytes, and nearly every answer, pass as on any straight
 // lane. Whatever is out of the ordinary takes the working lane.
-import { Content, type Exchange, type RawHeaders } from '../../core/index.ts'
+import type { Content, Exchange, RawHeaders } from '../../core/index.ts'
 import {
   decodeHeaderValue,
   encodeHeaderValue,
   HEADER,
   isObject,
-  spanOfName,
+  inOnePiece,
+  spansOfCall,
+  spliced,
   type Inbound,
   type JsonLimits,
   type JsonObject,
@@ -70,17 +72,18 @@ export function renamedCall(
   const name = header === undefined ? undefined : decodeHeaderValue(header)
   const tool = name === undefined ? undefined : tools.at(name)
   if (tool === undefined || tool.server.eras.speaks('modern') !== true) return undefined
-  if (UNUSUAL.some((it) => content.includes(it))) return undefined
-  const bytes = content.bytes()
+  const bytes = inOnePiece(content)
   const { maxJsonDepth: maxDepth, maxJsonElements: elements } = limits
-  const span = spanOfName(bytes, { maxDepth, elements })
-  if (span === undefined) return undefined
+  const spans = spansOfCall(bytes, { maxDepth, elements })
+  if (spans === undefined) return undefined
+  const { name: span, closed } = spans
+  // Nothing in the arguments says anything about the call.
+  const telling = [bytes.subarray(0, closed.start), bytes.subarray(closed.end)]
+  if (UNUSUAL.some((it) => telling.some((part) => part.includes(it)))) return undefined
   const own = Buffer.from(JSON.stringify(tool.name))
-  const chunks = [bytes.subarray(0, span.start), own, bytes.subarray(span.end)]
-  const length = bytes.length + own.length - (span.end - span.start)
   return {
     server: tool.server,
-    content: new Content(chunks, length),
+    content: spliced(content, span, own),
     headers: (headers) => withName(headers, tool.name),
     word: (result) => {
       const { params } = inbound.message as { readonly params?: JsonObject }

@@ -1,13 +1,15 @@
 // The answer to a renamed call on its way back. What says nothing about resources or tasks passes as it is; what may is
 // decoded, put into the words of the view, and encoded again.
-import { GatewayError, type RawHeaders } from '../../core/index.ts'
+import { Content, GatewayError, type RawHeaders } from '../../core/index.ts'
 import type { EndpointStatus, RoutedSink } from '../../routing/index.ts'
 import {
   encodeEvent,
   EventReader,
+  inOnePiece,
   isEventStream,
   isObject,
   parseLossless,
+  textAround,
   type JsonObject,
 } from '../../wire/index.ts'
 import { MAX_MESSAGE_BYTES } from '../back/answer-reader.ts'
@@ -91,14 +93,16 @@ export class WordedAnswer implements RoutedSink {
   }
 
   #sendWhole({ status, headers, from }: Head, chunks: readonly Uint8Array[]): void {
-    const isTelling = chunks.length > 1 || tells(asBuffer(chunks[0]))
-    if (!isTelling) {
+    const content = new Content(chunks.map(asBuffer), lengthOf(chunks))
+    // What is large has no words for resources or tasks.
+    const around = textAround(inOnePiece(content))
+    if (!TELLING.some((it) => around.includes(it))) {
       this.#sink.onHead(status, headers, from)
       for (const chunk of chunks) this.#sink.onData(chunk)
       return
     }
-    const bytes = chunks.length === 1 ? asBuffer(chunks[0]) : Buffer.concat(chunks)
-    const worded = tells(bytes) ? this.#wordMessage(bytes.toString('utf8')) : undefined
+    const bytes = content.bytes()
+    const worded = this.#wordMessage(bytes.toString('utf8'))
     const sent = worded === undefined ? bytes : Buffer.from(worded)
     this.#sink.onHead(status, withLength(headers, sent.length), from)
     if (sent.length > 0) this.#sink.onData(sent)
@@ -158,8 +162,8 @@ function withLength(headers: RawHeaders, length: number): RawHeaders {
   )
 }
 
-function tells(bytes: Buffer): boolean {
-  return TELLING.some((it) => bytes.includes(it))
+function lengthOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0)
 }
 
 function parsed(text: string): JsonObject | undefined {
@@ -172,7 +176,8 @@ function parsed(text: string): JsonObject | undefined {
   }
 }
 
-function asBuffer(bytes: Uint8Array | undefined): Buffer {
-  if (bytes === undefined) return Buffer.alloc(0)
+/** Itself if it can be: only by that is it known whose its memory is. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

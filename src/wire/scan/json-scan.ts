@@ -100,9 +100,16 @@ export function jsonScanOf(body: Uint8Array): JsonScan | undefined {
   return pass
 }
 
-/** `gather` of the pass, if there is one and the body is not too long for it. */
-export function gatherInScan({ chunks, length }: Content): Buffer | undefined {
-  return length > MAX_SCAN_BYTES ? undefined : thePass()?.gather(chunks)
+/**
+ * The content in one piece, to be looked through at once: nothing of it may be kept. It is joined only where there is no
+ * place to gather it in.
+ */
+export function inOnePiece(content: Content): Buffer {
+  const { chunks, length } = content
+  const [first] = chunks
+  if (first !== undefined && chunks.length === 1) return first
+  const gathered = length > MAX_SCAN_BYTES ? undefined : thePass()?.gather(chunks)
+  return gathered ?? content.bytes()
 }
 
 function thePass(): JsonScan | undefined {

@@ -2,12 +2,14 @@
 import type { RawHeaders } from '../../../core/index.ts'
 import type { UpstreamRequest } from '../../../upstream/index.ts'
 import {
+  encodeJson,
   EVENT_STREAM,
   HEADER,
   type Inbound,
   type JsonObject,
   type RpcId,
 } from '../../../wire/index.ts'
+import { OutgoingPost } from '../outgoing-post.ts'
 
 /** What every request of a session says about it. */
 export interface SessionFields {
@@ -24,9 +26,7 @@ const POST_ACCEPTS = `${JSON_TYPE}, ${EVENT_STREAM}`
 
 /** The client's own fields come first; none of them is one of those added here (see ViewOrigin). */
 export function postOf(message: JsonObject, fields: SessionFields): UpstreamRequest {
-  return {
-    method: 'POST',
-    query: '',
+  return new OutgoingPost({
     headers: [
       ...fields.headers,
       'content-type',
@@ -35,11 +35,11 @@ export function postOf(message: JsonObject, fields: SessionFields): UpstreamRequ
       POST_ACCEPTS,
       ...sessionHeaders(fields),
     ],
-    body: Buffer.from(JSON.stringify(message)),
+    content: encodeJson(() => JSON.stringify(message)),
     inbound: inboundOf(message, fields.version),
     sessionId: fields.sessionId,
     longLived: false,
-  }
+  })
 }
 
 function inboundOf(message: JsonObject, version: string | undefined): Inbound {

@@ -2,7 +2,7 @@
 // nobody can make one up, use another's, or answer for another request (MCP 2026-07-28 MRTR: attacker input).
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../../core/index.ts'
-import { isObject, type JsonObject } from '../../../wire/index.ts'
+import { isObject, type JsonObject, readValue } from '../../../wire/index.ts'
 import type { Seal } from '../../seal.ts'
 import type { RpcError } from '../../view/server-view.ts'
 
@@ -73,7 +73,8 @@ export function digestOf(method: string, params: JsonObject): string {
     .digest('base64url')
 }
 
-function canonical(value: unknown): string {
+function canonical(given: unknown): string {
+  const value = readValue(given)
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (!isObject(value)) return JSON.stringify(value)
   const members = Object.keys(value).toSorted()

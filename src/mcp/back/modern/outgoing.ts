@@ -3,6 +3,7 @@ import type { RawHeaders } from '../../../core/index.ts'
 import type { UpstreamRequest } from '../../../upstream/index.ts'
 import {
   encodeHeaderValue,
+  encodeJson,
   EVENT_STREAM,
   HEADER,
   MODERN_VERSIONS,
@@ -11,6 +12,7 @@ import {
 } from '../../../wire/index.ts'
 import { withEnvelope } from '../../translate/envelope.ts'
 import type { ViewOrigin } from '../../view/server-view.ts'
+import { OutgoingPost } from '../outgoing-post.ts'
 
 /** The version that every request names. */
 export const VERSION = MODERN_VERSIONS[0]
@@ -40,9 +42,7 @@ export function outgoingRequest(call: OutgoingCall): UpstreamRequest {
   const { capabilities, clientInfo } = caller
   const params = withEnvelope(call.params, { version: VERSION, capabilities, clientInfo, logLevel })
   const message = { jsonrpc: '2.0', id, method, params }
-  return {
-    method: 'POST',
-    query: '',
+  return new OutgoingPost({
     headers: [
       ...call.headers,
       'content-type',
@@ -56,11 +56,11 @@ export function outgoingRequest(call: OutgoingCall): UpstreamRequest {
       ...nameHeader(method, params),
       ...call.paramHeaders,
     ],
-    body: Buffer.from(JSON.stringify(message)),
+    content: encodeJson(() => JSON.stringify(message)),
     inbound: { era: 'modern', kind: 'request', method, id, message, version: VERSION },
     sessionId: undefined,
     longLived: method === LISTEN,
-  }
+  })
 }
 
 /** Params without the value are the server's to refuse. */

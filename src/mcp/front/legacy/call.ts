@@ -1,7 +1,7 @@
 // One request of a legacy client on its way through the view: as many rounds as the server needs to ask the client
 // something, then one response in the words of the legacy era.
 import type { Clock, GatewayError, RawHeaders, Timer } from '../../../core/index.ts'
-import { isObject, type JsonObject } from '../../../wire/index.ts'
+import { encodeJson, holdRaw, isObject, type JsonObject } from '../../../wire/index.ts'
 import { RPC_CODE, toLegacyError } from '../../translate/errors.ts'
 import { toLegacyResult } from '../../translate/results.ts'
 import type {
@@ -42,11 +42,14 @@ export class LegacyCall implements ViewSink {
   #round: InputRound | undefined
   #rounds = 0
   #pacing: Timer | undefined
+  /** Of what the request came in, which every round sends. */
+  readonly #letGo: () => void
   #isOver = false
 
   constructor(request: LegacyRequest, context: LegacyCallContext) {
     this.#request = request
     this.#context = context
+    this.#letGo = holdRaw(request.params)
   }
 
   get post(): PostAnswer {
@@ -149,7 +152,10 @@ export class LegacyCall implements ViewSink {
   #succeed(result: JsonObject): void {
     const { id } = this.#request
     this.#over()
-    this.post.respond(id, JSON.stringify({ jsonrpc: '2.0', id, result }))
+    this.post.respond(
+      id,
+      encodeJson(() => JSON.stringify({ jsonrpc: '2.0', id, result })),
+    )
   }
 
   #fail(error: RpcError): void {
@@ -167,6 +173,7 @@ export class LegacyCall implements ViewSink {
 
   #over(): void {
     this.#isOver = true
+    this.#letGo()
     this.#context.onOver()
   }
 }

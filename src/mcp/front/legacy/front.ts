@@ -1,12 +1,18 @@
 // The front for clients of the legacy era whose server is not reached by the straight lane: the gateway holds their
 // sessions itself. Which session a message belongs to is decided here, what it means there by the session.
-import { type Clock, Deadlines, GatewayError, toGatewayError } from '../../../core/index.ts'
+import {
+  type Clock,
+  type Content,
+  Deadlines,
+  GatewayError,
+  toGatewayError,
+} from '../../../core/index.ts'
 import {
   acceptsAnswer,
+  decodeBody,
   HEADER,
   type JsonObject,
   LEGACY_VERSIONS,
-  parseLossless,
 } from '../../../wire/index.ts'
 import type { McpLimits } from '../../options.ts'
 import { Seal } from '../../seal.ts'
@@ -147,8 +153,8 @@ export class LegacyFront {
   }
 }
 
-function parse(body: Buffer): JsonObject | readonly JsonObject[] {
-  return parseLossless(body.toString('utf8')) as JsonObject | readonly JsonObject[]
+function parse(body: Buffer | Content): JsonObject | readonly JsonObject[] {
+  return decodeBody(body) as JsonObject | readonly JsonObject[]
 }
 
 function checkAccept({ exchange }: FrontVisit, method: 'POST' | 'GET'): void {

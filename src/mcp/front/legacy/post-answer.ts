@@ -1,7 +1,7 @@
 // The answer to one POST of a legacy session: to its only request, or to each of a batch. JSON while nothing comes before
 // the last response, else a stream that the client may leave and resume. The calls themselves know nothing of that.
-import type { Clock, GatewayError, Timer } from '../../../core/index.ts'
-import type { Replay, RpcId } from '../../../wire/index.ts'
+import type { Clock, Content, GatewayError, Timer } from '../../../core/index.ts'
+import { type Replay, type RpcId, singleLine } from '../../../wire/index.ts'
 import { errorJson } from '../../error-answer.ts'
 import { EventAnswer, type EventAnswerContext } from '../event-answer.ts'
 import type { FrontVisit } from '../visit.ts'
@@ -27,7 +27,7 @@ interface PostRequests {
 
 interface Response {
   readonly rpcId: RpcId
-  readonly json: string
+  readonly json: string | Content
 }
 
 interface SentResponse {
@@ -71,7 +71,7 @@ export class PostAnswer {
     this.stream.send(Buffer.from(json))
   }
 
-  respond(rpcId: RpcId, json: string): void {
+  respond(rpcId: RpcId, json: string | Content): void {
     this.#unanswered--
     if (!this.#answer.isWaiting) this.#send({ rpcId, json })
     else if (this.#isBatch) this.#collected.push({ rpcId, json })
@@ -122,7 +122,7 @@ export class PostAnswer {
   }
 
   #send({ rpcId, json }: Response): void {
-    const eventId = this.stream.send(Buffer.from(json))
+    const eventId = this.stream.send(lineOf(json))
     if (eventId !== undefined) this.#sent.push({ rpcId, eventId })
   }
 
@@ -131,11 +131,16 @@ export class PostAnswer {
     this.#abandoned?.cancel()
     if (this.#answer.isWaiting) {
       // Without a response there is nothing to come back for: the stream ends before it has an id.
-      const all = this.#collected.map(({ json }) => json)
+      const all = this.#collected.map(({ json }) => String(lineOf(json)))
       if (all.length > 0) this.#answer.whole(200, `[${all.join(',')}]`)
       else this.stream.leftBy(this.#answer)
     }
     this.stream.close()
     this.#answer.end()
   }
+}
+
+/** In one piece, and in one line as in an event. */
+function lineOf(json: string | Content): Buffer {
+  return typeof json === 'string' ? Buffer.from(json) : singleLine(json.bytes())
 }

@@ -1,6 +1,12 @@
 // One request of a modern client: handed to the view, its answer given as one JSON object or as an event stream.
 import { GatewayError, type LiveMember } from '../../../core/index.ts'
-import { encodeEvent, type JsonObject, type RpcId } from '../../../wire/index.ts'
+import {
+  encodeEvent,
+  encodeJson,
+  holdRaw,
+  type JsonObject,
+  type RpcId,
+} from '../../../wire/index.ts'
 import { stringifyResult } from '../../catalog/serialised.ts'
 import { httpStatusOf } from '../../translate/errors.ts'
 import type {
@@ -26,6 +32,8 @@ export class ModernCall implements ViewSink, LiveMember {
   readonly #context: ModernCallContext
   readonly #answer: EventAnswer
   #viewCall: ViewCall | undefined
+  /** Of what the request came in. */
+  #letGo: (() => void) | undefined
 
   constructor(visit: FrontVisit, id: RpcId, context: ModernCallContext) {
     this.#id = id
@@ -34,6 +42,8 @@ export class ModernCall implements ViewSink, LiveMember {
   }
 
   go(view: ServerView, request: ViewRequest): void {
+    // It may be sent more than once.
+    this.#letGo = holdRaw(request.params)
     this.#viewCall = view.call(request, this)
     this.#answer.begin()
   }
@@ -51,24 +61,31 @@ export class ModernCall implements ViewSink, LiveMember {
   onResult(result: JsonObject): void {
     const id = JSON.stringify(this.#id)
     // Lists that many answers share have their text already.
-    this.#answer.finish(`{"jsonrpc":"2.0","id":${id},"result":${stringifyResult(result)}}`)
-    this.#context.onOver(this)
+    this.#answer.finish(
+      encodeJson(() => `{"jsonrpc":"2.0","id":${id},"result":${stringifyResult(result)}}`),
+    )
+    this.#over()
   }
 
   onError(error: RpcError): void {
     const json = JSON.stringify({ jsonrpc: '2.0', id: this.#id, error })
     this.#answer.finish(json, httpStatusOf(error))
-    this.#context.onOver(this)
+    this.#over()
   }
 
   onFailure(error: GatewayError): void {
     this.#answer.fail(error, this.#id)
-    this.#context.onOver(this)
+    this.#over()
   }
 
   /** Closing the stream is the cancellation (MCP 2026-07-28 transports §Cancellation). */
   #leave(): void {
     this.#viewCall?.cancel()
+    this.#over()
+  }
+
+  #over(): void {
+    this.#letGo?.()
     this.#context.onOver(this)
   }
 }

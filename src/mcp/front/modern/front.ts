@@ -9,10 +9,10 @@ import {
 } from '../../../core/index.ts'
 import {
   acceptsAnswer,
+  decodeBody,
   isObject,
   type JsonObject,
   MODERN_VERSIONS,
-  parseLossless,
   type RpcId,
 } from '../../../wire/index.ts'
 import type { McpLimits } from '../../options.ts'
@@ -111,7 +111,7 @@ export class ModernFront {
       this.#answer(visit).whole(202)
       return
     }
-    const message = parseLossless(body.toString('utf8')) as JsonObject
+    const message = decodeBody(body) as JsonObject
     const read = readRequest(visit, message)
     if (REPLACED_METHODS.has(read.request.method)) this.#reject(read, methodNotFound(read.request))
     else if (read.request.method === 'subscriptions/listen') this.#listen(read)

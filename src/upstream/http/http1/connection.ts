@@ -4,7 +4,6 @@ import type { Socket } from 'node:net'
 import {
   Content,
   type Deadlines,
-  isOwner,
   isWholeMemory,
   type LiveMember,
   markOwner,
@@ -85,7 +84,7 @@ export class Connection implements LiveMember {
     const last = chunks.length - 1
     for (let at = 0; at < last; at++) this.#socket.write(chunks[at] as Buffer)
     if (last < 0) return
-    if (!chunks.some(isOwner)) {
+    if (!content.isFreeable) {
       this.#socket.write(chunks[last] as Buffer)
       return
     }

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { startEverythingServer } from '../../../fixtures/everything-server/server.ts'
 import { startSdkV1Server } from '../../../fixtures/sdk-v1-http/server.ts'
 import { until } from '../../../support/servers.ts'
+import { readValue } from '../../../../src/wire/index.ts'
 import { ask, begin, textOf } from '../modern/view-of.ts'
 import { ABLE, backOf, callTool, questionsOf, resultOf, retryOf, stdioLegacy } from './back-of.ts'
 
@@ -91,7 +92,7 @@ describe.each(ALL)('%s', (_, start) => {
   it('takes a large answer', async () => {
     const { back } = await backOf([await start()])
     const text = textOf(await callTool(back, 'big', { bytes: 1_000_000 }))
-    expect(text).toHaveLength(1_000_000)
+    expect(readValue(text)).toHaveLength(1_000_000)
   })
 })
 

@@ -6,6 +6,7 @@ import {
   type EverythingOptions,
 } from '../../../fixtures/everything-server/server.ts'
 import type { StdioEndpointOptions } from '../../../../src/upstream/index.ts'
+import { readValue } from '../../../../src/wire/index.ts'
 import { nodeEndpoint } from '../../../support/gateway.ts'
 import { until } from '../../../support/servers.ts'
 import { ask, backOf, begin, listen, resultOf, textOf } from './view-of.ts'
@@ -173,7 +174,7 @@ describe('answers', () => {
   it('may be megabytes', async () => {
     const { view } = await replicas()
     const result = await resultOf(view, 'tools/call', tool('big', { bytes: 900_000 }))
-    expect(textOf(result)).toHaveLength(900_000)
+    expect(readValue(textOf(result))).toHaveLength(900_000)
     const { failures } = await ask(view, 'tools/call', tool('big', { bytes: 1_000_001 }))
     expect(failures).toMatchObject([{ code: 'GW_UPSTREAM_PROTOCOL' }])
   })

@@ -1,0 +1,147 @@
+// A large value of a message that nobody has looked into: it stays the bytes that it came in, and goes out as them. Whoever
+// looks into it gets what JSON.parse says, and from then on that goes out, so that nobody decides about one thing and
+// sends another. Which values are kept so is said in large-values.ts.
+import { Content } from '../core/index.ts'
+import type { JsonObject } from './inbound.ts'
+import type { TextSpan } from './outline.ts'
+import { parseLossless } from './lossless-json.ts'
+
+/** Stands for a raw value in a text until its bytes are put there. Any other text may say the same: see `encodeJson`. */
+const MARK = '(raw value)'
+const QUOTED_MARK = JSON.stringify(MARK)
+
+/** The raw values of the text that is being written, which is never more than one. */
+let written: RawValue[] | undefined
+
+export class RawValue {
+  /** Where it came from; who sends on what is in it may give all of its memory back. */
+  readonly source: Content
+  readonly #start: number
+  readonly #end: number
+  #read: { readonly value: unknown } | undefined
+
+  /** From `start` to before `end` the source has valid JSON in UTF-8. */
+  constructor(source: Content, start: number, end: number) {
+    this.source = source
+    this.#start = start
+    this.#end = end
+  }
+
+  /** What it says; long numbers keep their digits. */
+  get value(): unknown {
+    this.#read ??= { value: parseLossless(Buffer.concat(this.slices()).toString('utf8')) }
+    return this.#read.value
+  }
+
+  /** Its bytes, in the pieces of the source. */
+  slices(): Buffer[] {
+    const slices: Buffer[] = []
+    let from = 0
+    for (const chunk of this.source.chunks) {
+      const end = from + chunk.length
+      if (from < this.#end && end > this.#start) {
+        slices.push(chunk.subarray(Math.max(0, this.#start - from), this.#end - from))
+      }
+      from = end
+    }
+    return slices
+  }
+
+  /** To JSON.stringify it is the value, whoever calls that; only `encodeJson` has a place for bytes. */
+  toJSON(): unknown {
+    if (written === undefined || this.#read !== undefined) return this.value
+    written.push(this)
+    return MARK
+  }
+}
+
+/** The value itself, where it may have been left raw. */
+export function readValue(value: unknown): unknown {
+  return value instanceof RawValue ? value.value : value
+}
+
+/** Keeps the memory behind raw members of an object until the function it returns is called, once. */
+export function holdRaw(object: JsonObject): () => void {
+  const sources: Content[] = []
+  for (const name in object) {
+    const value = object[name]
+    if (value instanceof RawValue) sources.push(value.source)
+  }
+  if (sources.length === 0) return holdNothing
+  for (const source of sources) source.hold()
+  return () => {
+    for (const source of sources.splice(0)) source.letGo()
+  }
+}
+
+const holdNothing = (): void => {}
+
+/** What `write` makes with JSON.stringify, as bytes, with those of raw values as they came. */
+export function encodeJson(write: () => string): Content {
+  const raw: RawValue[] = []
+  const text = marked(write, raw)
+  if (raw.length === 0) return Content.of(Buffer.from(text))
+  const parts = text.split(QUOTED_MARK)
+  // A text of the message's own says the same as the mark. Which is which cannot be told, so all are written out.
+  if (parts.length !== raw.length + 1) return Content.of(Buffer.from(write()))
+  return joined(parts, raw)
+}
+
+function marked(write: () => string, raw: RawValue[]): string {
+  written = raw
+  try {
+    return write()
+  } finally {
+    written = undefined
+  }
+}
+
+/** Each part with the value behind it; the last has none. */
+function joined(parts: readonly string[], raw: readonly RawValue[]): Content {
+  const chunks: Buffer[] = []
+  let length = 0
+  for (const [at, part] of parts.entries()) {
+    for (const chunk of [Buffer.from(part), ...(raw[at]?.slices() ?? [])]) {
+      chunks.push(chunk)
+      length += chunk.length
+    }
+  }
+  return new SplicedContent(chunks, length, new Set(raw.map(({ source }) => source)))
+}
+
+/** The same content with other bytes in one place. */
+export function spliced(content: Content, { start, end }: TextSpan, bytes: Buffer): Content {
+  const before = new RawValue(content, 0, start).slices()
+  const after = new RawValue(content, end, content.length).slices()
+  const length = content.length + bytes.length - (end - start)
+  return new SplicedContent([...before, bytes, ...after], length, new Set([content]))
+}
+
+/** Content with pieces of others, which are held and let go with it. */
+class SplicedContent extends Content {
+  readonly #sources: ReadonlySet<Content>
+
+  constructor(chunks: readonly Buffer[], length: number, sources: ReadonlySet<Content>) {
+    super(chunks, length)
+    this.#sources = sources
+  }
+
+  override get isFreeable(): boolean {
+    return [...this.#sources].some((source) => source.isFreeable)
+  }
+
+  override hold(): void {
+    super.hold()
+    for (const source of this.#sources) source.hold()
+  }
+
+  override letGo(): void {
+    super.letGo()
+    for (const source of this.#sources) source.letGo()
+  }
+
+  override letGoSent(): void {
+    super.letGo()
+    for (const source of this.#sources) source.letGoSent()
+  }
+}
