@@ -176,8 +176,9 @@ describe('frames', () => {
     )
     const client = await connectWebSocket(server)
     client.webSocket.send('still here')
-    // Random bytes can be whole frames too, such as that of an empty text.
+    // Random bytes can be whole frames too, such as that of an empty text, so it need not be the first.
     await until(() => server.received.includes('still here'), 'a message of somebody else')
+    expect(server.received.at(-1)).toBe('still here')
   })
 
   const closeCode = (bytes: string): number => {
