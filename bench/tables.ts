@@ -13,6 +13,7 @@ export const TITLE: Readonly<Record<TargetName, string>> = {
   'straight lane': 'straight lane',
   translating: 'translating',
   merging: 'merging',
+  'merging legacy': 'merging legacy servers',
   listing: 'listing',
 }
 

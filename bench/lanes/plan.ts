@@ -31,7 +31,12 @@ export function smallCallKey(era: NotesShape['era']): string {
   return `lanes-${era}-1k`
 }
 
-const COMPARED: readonly LaneTargetName[] = [LANE_YARDSTICK, 'translating', 'merging']
+const COMPARED: readonly LaneTargetName[] = [
+  LANE_YARDSTICK,
+  'translating',
+  'merging',
+  'merging legacy',
+]
 const LISTING: readonly LaneTargetName[] = ['listing']
 const ROUNDS = 5
 /** More rounds for the rows that decide. */

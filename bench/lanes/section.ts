@@ -3,6 +3,7 @@ import { figuresFor, ratioText, table } from '../tables.ts'
 import type { CellFigures, TargetFigures, Verdict } from '../summary.ts'
 import { MERGED_LIST_MICROS, MERGED_RATIO, TRANSLATED_RATIO } from './budgets.ts'
 import type { LaneAsk, LaneCell, LanePlan } from './plan.ts'
+import type { LaneTargetName } from '../target/target.ts'
 import { LANE_CONFIGS, LISTED_TOOLS } from './targets.ts'
 
 export interface LaneReport {
@@ -36,11 +37,12 @@ function callTable(figures: readonly CellFigures<LaneCell>[]): string {
   const rows = figures.flatMap(({ cell: { ask }, targets }) => {
     if (ask.kind !== 'call') return []
     const straight = figuresFor(targets, 'straight lane')
-    const other = (name: 'translating' | 'merging'): string[] => {
+    const other = (name: LaneTargetName): string[] => {
       const own = figuresFor(targets, name)
       return [microsText(own), ratioText(own?.processorRatio)]
     }
-    return [[...describe(ask), microsText(straight), ...other('translating'), ...other('merging')]]
+    const others = ['translating', 'merging', 'merging legacy'] as const
+    return [[...describe(ask), microsText(straight), ...others.flatMap(other)]]
   })
   const head = [
     'client',
@@ -49,6 +51,8 @@ function callTable(figures: readonly CellFigures<LaneCell>[]): string {
     'server of the other era',
     '÷ straight',
     'two modern servers',
+    '÷ straight',
+    'two legacy servers',
     '÷ straight',
   ]
   return table(head, rows)

@@ -91,8 +91,9 @@ export function createLaneServers(): LaneServers {
       if (era === undefined || name === undefined) return false
       if (request.method !== 'POST') {
         // No event stream is offered; a session may be ended.
-        const isKnown = sessions.delete(String(request.headers['mcp-session-id']))
-        response.writeHead(request.method === 'DELETE' && isKnown ? 204 : 405).end()
+        const isEnded =
+          request.method === 'DELETE' && sessions.delete(String(request.headers['mcp-session-id']))
+        response.writeHead(isEnded ? 204 : 405).end()
         return true
       }
       readAll(request, (bytes) => {

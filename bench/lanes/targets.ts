@@ -44,13 +44,8 @@ export const LANE_CONFIGS: Readonly<Record<LaneTargetName, ConfigOf>> = {
       ],
       routes: ['{path: /modern, servers: [legacy]}', '{path: /legacy, servers: [modern]}'],
     }),
-  merging: (listen) =>
-    configOf(listen, {
-      servers: MERGED_SERVERS.map((name) => ({ era: 'modern', name, isPinned: true })),
-      routes: ['modern', 'legacy'].map(
-        (path) => `{path: /${path}, servers: [${MERGED_SERVERS.join(', ')}]}`,
-      ),
-    }),
+  merging: (listen) => mergingConfig(listen, 'modern'),
+  'merging legacy': (listen) => mergingConfig(listen, 'legacy'),
   listing: (listen) => {
     const servers = LISTED_SERVERS.join(', ')
     return configOf(listen, {
@@ -61,6 +56,15 @@ export const LANE_CONFIGS: Readonly<Record<LaneTargetName, ConfigOf>> = {
       ],
     })
   },
+}
+
+function mergingConfig(listen: Listen, era: Era): string {
+  return configOf(listen, {
+    servers: MERGED_SERVERS.map((name) => ({ era, name, isPinned: true })),
+    routes: ['modern', 'legacy'].map(
+      (path) => `{path: /${path}, servers: [${MERGED_SERVERS.join(', ')}]}`,
+    ),
+  })
 }
 
 interface ConfigOrder {
@@ -93,7 +97,7 @@ export function workAt(target: LaneTargetName, ask: LaneAsk): LaneWork {
     const list = { servers: LISTED_SERVERS, pageSize: PAGE_SIZE[ask.page] }
     return { kind: 'list', path: `/${ask.page}`, list }
   }
-  const tool = target === 'merging' ? `${MERGED_SERVERS[0]}_${NOTES_TOOL}` : NOTES_TOOL
+  const tool = target.startsWith('merging') ? `${MERGED_SERVERS[0]}_${NOTES_TOOL}` : NOTES_TOOL
   return { ...ask, path: `/${ask.era}`, tool }
 }
 

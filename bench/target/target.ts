@@ -26,7 +26,12 @@ export type TargetName =
   | LaneTargetName
 
 /** The gateway again, with configurations that make messages take one lane or the other. */
-export type LaneTargetName = 'straight lane' | 'translating' | 'merging' | 'listing'
+export type LaneTargetName =
+  | 'straight lane'
+  | 'translating'
+  | 'merging'
+  | 'merging legacy'
+  | 'listing'
 
 /** What a target is started with. */
 export interface TargetContext {
