@@ -40,7 +40,7 @@ const COMPARED: readonly LaneTargetName[] = [
 const LISTING: readonly LaneTargetName[] = ['listing']
 const ROUNDS = 5
 /** More rounds for the rows that decide. */
-const BUDGET_ROUNDS = 9
+const BUDGET_ROUNDS = 8
 const QUICK_ROUNDS = 3
 
 function callCell(shape: NotesShape, rounds: number): LaneCell {

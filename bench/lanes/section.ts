@@ -74,6 +74,8 @@ after ${warmUpMs} ms of warming up; order and pinning are those of the calls abo
 
 - The budgets are about calls of 1 KiB. A legacy client's call to one of several modern servers is both translated and merged; it is held
   to the budget for translated ones.
+- Several servers are one in the words of the modern era. A legacy client's call to one of several legacy servers goes into them and back: at 1 KiB it is not yet
+  within what a merged call may cost.
 - The first answer of each measurement is parsed and compared with what the server said: id, content, structured content, and what the client's era
   wants besides (\`resultType\`, who the server is) or must not see. All others must have the bytes of the first, but for the id.
 - The servers refuse a call that lacks a header, the envelope or the session of their own era, brings along anything of the other, or has arguments of

@@ -53,7 +53,7 @@ describe('the plan for lanes', () => {
   it('has calls of both eras and sizes on all lanes, and the merged list', () => {
     for (const key of ['modern-1k', 'legacy-1k', 'modern-64k', 'legacy-64k']) {
       const { targets } = cellOf(`lanes-${key}`)
-      expect(targets).toEqual(['straight lane', 'translating', 'merging'])
+      expect(targets).toEqual(['straight lane', 'translating', 'merging', 'merging legacy'])
     }
     expect(cellOf('lanes-list-whole').targets).toEqual(['listing'])
   })

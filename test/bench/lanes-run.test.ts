@@ -35,7 +35,7 @@ it('gets right answers on every lane', { timeout: PATIENCE_MS }, async () => {
     hasNginx: false,
     onProgress: () => {},
   })
-  expect(samples).toHaveLength(4 * 3 + 2)
+  expect(samples).toHaveLength(4 * 4 + 2)
   for (const { targets } of figures) {
     for (const { target, processorMicrosEach } of targets) {
       expect(processorMicrosEach, target).toBeGreaterThan(0)
