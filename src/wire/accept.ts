@@ -5,21 +5,43 @@ import { EVENT_STREAM } from './event-stream.ts'
 
 const JSON_TYPE = 'application/json'
 
+/** What clients send hardly differs, so what it means is worked out once. More than this many is somebody playing. */
+const MAX_KNOWN = 64
+const MAX_KNOWN_CHARS = 256
+const known = new Map<string, boolean>()
+
 export function acceptsAnswer(headers: RawHeaders, method: 'POST' | 'GET'): boolean {
-  const ranges = mediaRanges(headers)
+  const accept = acceptOf(headers)
+  if (accept === undefined) return true
+  const key = `${method} ${accept}`
+  const before = known.get(key)
+  if (before !== undefined) return before
+  const isAccepted = accepts(mediaRanges(accept), method)
+  if (known.size < MAX_KNOWN && accept.length <= MAX_KNOWN_CHARS) known.set(key, isAccepted)
+  return isAccepted
+}
+
+/** All Accept fields as one (RFC 9110 §5.3). */
+function acceptOf(headers: RawHeaders): string | undefined {
+  let accept: string | undefined
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at]?.toLowerCase() !== 'accept') continue
+    accept = accept === undefined ? headers[at + 1] : `${accept},${headers[at + 1]}`
+  }
+  return accept
+}
+
+function accepts(ranges: ReadonlyMap<string, number>, method: 'POST' | 'GET'): boolean {
   if (ranges.size === 0) return true
   return covers(ranges, EVENT_STREAM) && (method === 'GET' || covers(ranges, JSON_TYPE))
 }
 
-/** Media ranges of all Accept fields with their weight. */
-function mediaRanges(headers: RawHeaders): ReadonlyMap<string, number> {
+/** Media ranges with their weight. */
+function mediaRanges(accept: string): ReadonlyMap<string, number> {
   const ranges = new Map<string, number>()
-  for (let at = 0; at < headers.length; at += 2) {
-    if (headers[at]?.toLowerCase() !== 'accept') continue
-    for (const part of (headers[at + 1] ?? '').split(',')) {
-      const [range = '', ...parameters] = part.split(';').map((it) => it.trim().toLowerCase())
-      if (range !== '') ranges.set(range, weight(parameters))
-    }
+  for (const part of accept.split(',')) {
+    const [range = '', ...parameters] = part.split(';').map((it) => it.trim().toLowerCase())
+    if (range !== '') ranges.set(range, weight(parameters))
   }
   return ranges
 }

@@ -53,6 +53,10 @@ export class ListenHub implements ServerView {
     this.#view.forgetCaller?.(callerKey)
   }
 
+  abandon(callerKey: string, requestState: string): void {
+    this.#view.abandon?.(callerKey, requestState)
+  }
+
   /** Ends all streams; every listener hears the end. */
   stop(): void {
     for (const shared of this.#shared.values()) shared.stop()

@@ -55,6 +55,10 @@ export class ServerBack implements ServerView {
     this.#legacy.forgetCaller?.(callerKey)
   }
 
+  abandon(callerKey: string, requestState: string): void {
+    this.#legacy.abandon?.(callerKey, requestState)
+  }
+
   #callLegacy(request: ViewRequest, sink: ViewSink): ViewCall {
     const { method, params } = request
     if (!isTaskMethod(method)) {

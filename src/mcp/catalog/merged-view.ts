@@ -155,6 +155,11 @@ class Merged implements MergedView {
     for (const view of this.#views) view.forgetCaller?.(callerKey)
   }
 
+  /** Only its own server can make anything of a state. */
+  abandon(callerKey: string, requestState: string): void {
+    for (const view of this.#views) view.abandon?.(callerKey, requestState)
+  }
+
   #dispatch(request: ViewRequest, sink: ViewSink): ViewCall {
     switch (request.method) {
       case 'tools/call':

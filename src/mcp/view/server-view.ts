@@ -99,4 +99,9 @@ export interface ServerView {
    * keeps nothing for callers.
    */
   forgetCaller?(callerKey: string): void
+  /**
+   * Ends the call that waits for the caller to come back with this `requestState`, since it will not. Does nothing about a state
+   * of somebody else's. Left out by what lets no call wait.
+   */
+  abandon?(callerKey: string, requestState: string): void
 }

@@ -40,6 +40,7 @@ export interface LegacyBackContext {
 
 export interface LegacyBack extends ServerView {
   forgetCaller(callerKey: string): void
+  abandon(callerKey: string, requestState: string): void
   /** How much is held for clients. */
   readonly held: {
     readonly sessions: number
@@ -136,6 +137,10 @@ class LegacyServerBack implements LegacyBack {
   forgetCaller(callerKey: string): void {
     this.#parked.forgetCaller(callerKey)
     this.#sessions.forgetCaller(callerKey)
+  }
+
+  abandon(callerKey: string, requestState: string): void {
+    this.#parking.abandon(callerKey, requestState)
   }
 
   async close(): Promise<void> {

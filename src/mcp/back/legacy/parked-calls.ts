@@ -96,6 +96,12 @@ export class ParkedCalls {
     if (place !== undefined) this.#leave(place)
   }
 
+  /** Nobody will come for it. */
+  giveUp(id: string): void {
+    const place = this.#byId.get(id)
+    if (place !== undefined) this.#giveUp(place)
+  }
+
   /** True when a result of this size may be held; `release` gives the room back. */
   hold(bytes: number): boolean {
     if (this.#heldBytes + bytes > MAX_HELD_BYTES) return false

@@ -45,6 +45,12 @@ export class Parking {
     parkable.resume(reader, request, answers)
   }
 
+  /** The caller will not come back with this state: what waits for it waits no longer. */
+  abandon(callerKey: string, requestState: string): void {
+    const id = this.#states.open(callerKey, requestState)
+    if (id !== undefined) this.calls.giveUp(id)
+  }
+
   #question(parkable: Parkable, id: string): JsonObject {
     const { callerKey, digest, questions, serverInfo } = parkable
     const state = this.#states.seal(callerKey, id, { digest, lastsForMs: this.#lastsForMs })

@@ -39,15 +39,18 @@ export class RequestStates {
     return seal.seal(JSON.stringify(content), this.#boundTo(callerKey))
   }
 
-  /** Which parked call a state is about; undefined when it is not of this gateway, this caller, this request, or is too old. */
-  open(callerKey: string, sealed: unknown, digest: () => string): string | undefined {
+  /**
+   * Which parked call a state is about; undefined when it is not of this gateway, this caller, this request, or is too old.
+   * `digest`: of the request; left out where none comes with the state.
+   */
+  open(callerKey: string, sealed: unknown, digest?: () => string): string | undefined {
     if (typeof sealed !== 'string' || sealed.length > MAX_STATE_CHARS) return undefined
     const { seal, clock, nodeId } = this.#context
     const plain = seal.open(sealed, this.#boundTo(callerKey))
     if (plain === undefined) return undefined
     const content = JSON.parse(plain) as Content
     if (content.node !== nodeId || clock.nowMs() >= content.expiresAtMs) return undefined
-    return content.digest === digest() ? content.parked : undefined
+    return digest === undefined || content.digest === digest() ? content.parked : undefined
   }
 
   #boundTo(callerKey: string): string {

@@ -41,6 +41,8 @@ export class LegacyCall implements ViewSink {
   #viewCall: ViewCall | undefined
   #round: InputRound | undefined
   #rounds = 0
+  /** What the server wants to see with the next round, while it waits for that. */
+  #awaited: unknown
   #pacing: Timer | undefined
   /** Of what the request came in, which every round sends. */
   readonly #letGo: () => void
@@ -109,6 +111,7 @@ export class LegacyCall implements ViewSink {
 
   #ask({ inputRequests, requestState }: JsonObject): void {
     this.#rounds++
+    this.#awaited = requestState
     if (this.#rounds > MAX_ROUNDS) {
       this.#giveUp(`the server asked for input more than ${MAX_ROUNDS} times`)
       return
@@ -133,6 +136,7 @@ export class LegacyCall implements ViewSink {
   /** The same request again, with what the client said and what the server wants to see again. */
   #answer(inputResponses: JsonObject | undefined, requestState: unknown): void {
     this.#round = undefined
+    this.#awaited = undefined
     this.#call({
       ...this.#request.params,
       ...(inputResponses !== undefined && { inputResponses }),
@@ -140,8 +144,9 @@ export class LegacyCall implements ViewSink {
     })
   }
 
-  /** There is no way to tell the server that its question has no answer, so the call ends here. */
+  /** A question has no answer, which a server of the modern era cannot be told: the call ends here. */
   #giveUp(reason: string): void {
+    this.#abandonRound()
     if (this.#request.method !== 'tools/call') {
       this.#fail({ code: RPC_CODE.internal, message: reason })
       return
@@ -168,7 +173,15 @@ export class LegacyCall implements ViewSink {
     this.#viewCall?.cancel()
     this.#pacing?.cancel()
     this.#round?.cancel(reason)
+    this.#abandonRound()
     this.#over()
+  }
+
+  /** Where the call waits at its server for the answers, it waits in vain. */
+  #abandonRound(): void {
+    const { view, caller } = this.#context
+    if (typeof this.#awaited === 'string') view.abandon?.(caller.key, this.#awaited)
+    this.#awaited = undefined
   }
 
   #over(): void {
