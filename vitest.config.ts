@@ -7,12 +7,13 @@ const CERTS = [
   'test/docs/certificates.test.ts',
   'test/docs/tls-refusals.test.ts',
 ]
-/** What loads the machine, or judges how it bears a load: each is alone on it. */
+/** What loads the machine, or judges how long something takes: each is alone on it. */
 const LOAD = [
   'test/proof/abandoned-sessions.test.ts',
   'test/proof/endpoint-killed.test.ts',
   'test/proof/interleavings.test.ts',
   'test/proof/leaks.test.ts',
+  'test/proof/merged-members.test.ts',
   'test/proof/rotation.test.ts',
   'test/proof/slow-clients.test.ts',
 ]

@@ -278,7 +278,7 @@ describe('pages of a merged list', () => {
   it('go on where they were when a server leaves between two of them, and when it comes back', async () => {
     const { old, url } = await startThree({
       healthIntervalMs: 100,
-      catalog: { pageSize: 7, pollIntervalMs: 200, timeoutMs: 500 },
+      catalog: { pageSize: 7, pollIntervalMs: 200 },
     })
     const whole = (await pages(url)).flat()
     const isOld = (name: string): boolean => name.startsWith('old_')
