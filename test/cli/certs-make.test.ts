@@ -241,7 +241,8 @@ describe('passwords', () => {
       expect(pem).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----/)
       const key = createPrivateKey({ key: pem, passphrase })
       expect(cert(`certs/mcp/${file}.crt`).checkPrivateKey(key)).toBe(true)
-      expect(() => createPrivateKey({ key: pem, passphrase: 'wrong' })).toThrow(/decrypt/)
+      // In what words, hangs on what the wrong key makes of the padding.
+      expect(() => createPrivateKey({ key: pem, passphrase: 'wrong' })).toThrow()
     }
   })
 

@@ -237,6 +237,28 @@ describe('a large call of a legacy client at a modern server', () => {
 })
 
 describe('a large call on a route of several servers', () => {
+  it.each(MANNERS)(
+    'comes back whole where both are of the modern era, answered as %o',
+    async (manner) => {
+      const gateway = await startTestGateway({
+        servers: {
+          one: [await startEcho('modern', manner)],
+          two: [await startEcho('modern', manner)],
+        },
+        routes: { '/all': ['one', 'two'] },
+      })
+      const call = await caller('modern', `${gateway.url}/all`, 'two_echo')
+      for (const [at, size] of SIZES.entries()) {
+        const args = argumentsOf(size)
+        const { id, content, structured } = heard(await call(at + 1, args))
+        expect(id).toBe(at + 1)
+        expect(JSON.parse(String(content[0]?.text))).toEqual(JSON.parse(args))
+        expect(JSON.parse(structured)).toEqual(JSON.parse(args))
+        expect(structured).toContain('12345678901234567890')
+      }
+    },
+  )
+
   it.each(['modern', 'legacy'] as const)('of a %s client has its URIs exposed', async (client) => {
     const uri = 'x://same'
     const blob = randomBytes(50_000).toString('base64')

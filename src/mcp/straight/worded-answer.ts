@@ -98,7 +98,8 @@ export class WordedAnswer implements RoutedSink {
     const around = textAround(inOnePiece(content))
     if (!TELLING.some((it) => around.includes(it))) {
       this.#sink.onHead(status, headers, from)
-      for (const chunk of chunks) this.#sink.onData(chunk)
+      // Those of now: what was too long to be gathered for a look was joined, and its pieces were given back.
+      for (const chunk of content.chunks) this.#sink.onData(chunk)
       return
     }
     const bytes = content.bytes()
