@@ -242,7 +242,7 @@ describe('passwords', () => {
       const key = createPrivateKey({ key: pem, passphrase })
       expect(cert(`certs/mcp/${file}.crt`).checkPrivateKey(key)).toBe(true)
       // In what words, hangs on what the wrong key makes of the padding.
-      expect(() => createPrivateKey({ key: pem, passphrase: 'wrong' })).toThrow()
+      expect(() => createPrivateKey({ key: pem, passphrase: 'wrong' })).toThrow(Error)
     }
   })
 
