@@ -58,7 +58,7 @@ export const messageLimitsShape = {
   abandoned_call_timeout: duration({ min: '100ms', max: '24h' })
     .default('5m')
     .describe(
-      'How long a call of the legacy era runs on after its client has left, which the protocol does not count as a cancellation. Then the call is dropped.',
+      'How long a call of the legacy era runs on after its client has left, which the protocol does not count as a cancellation. Then the call is dropped. Not for an event stream that the client can resume at its server: its connection is closed at once, so that the server sees the loss.',
     ),
 }
 
