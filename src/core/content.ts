@@ -4,6 +4,12 @@ import { freeMemory, isOwner } from './spent-memory.ts'
 
 const EMPTY = Buffer.alloc(0)
 
+/** Itself if it can be: only by that is it known whose its memory is. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
 export class Content {
   readonly length: number
   /** Undefined once the memory was given back. */

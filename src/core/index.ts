@@ -1,6 +1,6 @@
 // Shared by every folder; imports none of them.
 export { systemClock, type Clock, type Timer } from './clock.ts'
-export { Content } from './content.ts'
+export { asBuffer, Content } from './content.ts'
 export { errorTable, type ErrorCode, type ErrorRow } from './error-table.ts'
 export { GatewayError, isNodeError, toGatewayError } from './errors.ts'
 export type {

@@ -9,6 +9,7 @@ import {
   createLegacyBack,
   createMergedView,
   createModernBack,
+  createNamedTools,
   LegacyFront,
   McpEndpoint,
   ModernFront,
@@ -20,9 +21,6 @@ import {
   type LegacyBack,
   type McpRoute,
   type MergedView,
-  type NamedTool,
-  type NamedTools,
-  type StraightServer,
 } from '../mcp/index.ts'
 import type { Log, Metrics } from '../observability/index.ts'
 import type { EndpointPool } from '../routing/index.ts'
@@ -179,23 +177,9 @@ function buildRoute(
     path,
     servers: names.join(','),
     straight: undefined,
-    tools: namedTools(view, members),
+    tools: createNamedTools(view, members),
     view,
     channels,
-  }
-}
-
-/** Where a tool's name alone tells whose it is. */
-function namedTools(view: MergedView, members: readonly StraightServer[]): NamedTools {
-  return {
-    at: (name) => {
-      const found = view.toolAt(name)
-      const server = found && members[found.server]
-      if (found === undefined || server === undefined) return undefined
-      const word: NamedTool['word'] = (result, origin) =>
-        view.wordTool(found.server, result, origin)
-      return { server, name: found.name, word }
-    },
   }
 }
 

@@ -52,13 +52,12 @@ const CONTENT_CODING_NONE = 'identity'
 export class McpEndpoint {
   readonly #context: McpEndpointContext
   readonly #straight: StraightLane
-  readonly #renaming: Pick<RenamingContext, 'limits' | 'originOf'>
+  readonly #renaming: Pick<RenamingContext, 'originOf'>
   #workingCount = 0
 
   constructor(context: McpEndpointContext) {
     this.#context = context
     this.#renaming = {
-      limits: context.limits,
       originOf: (exchange, capabilities, clientInfo) => ({
         caller: { key: callerKeyOf(exchange), clientInfo, capabilities },
         headers: originHeaders(exchange, context.viaName),
@@ -173,6 +172,7 @@ export class McpEndpoint {
       exchange,
       route: route.path,
       view: route.view,
+      tools: route.tools,
       inbound,
       body,
       callerKey: callerKeyOf(exchange),

@@ -10,6 +10,7 @@ import {
   META,
   readBody,
   wholeOf,
+  type CallSpans,
   type Era,
   type Inbound,
   type JsonLimits,
@@ -38,11 +39,11 @@ export function readInbound(
   body: Buffer | Content,
   limits: JsonLimits,
 ): Inbound {
-  const { outline, whole } = readBody(body, limits)
+  const { outline, whole, spans } = readBody(body, limits)
   if (Array.isArray(outline)) return readBatch(headers, outline)
   const shaped = checkShape(outline)
   try {
-    return new InboundMessage(shaped, claimOf(headers, shaped), whole ?? body)
+    return new InboundMessage(shaped, claimOf(headers, shaped), { body: whole ?? body, spans })
   } catch (thrown) {
     throw withRpcId(thrown, shaped.message)
   }
@@ -68,6 +69,11 @@ function withRpcId(thrown: unknown, { id: rpcId }: RpcMessage): unknown {
   return new GatewayError(code, thrown.message, { rpcId, ...(data !== undefined && { data }) })
 }
 
+interface Read {
+  readonly body: JsonObject | Buffer | Content
+  readonly spans: CallSpans | undefined
+}
+
 /** A message of one of the eras. `message` is built when a transport asks for it: the straight lane never does. */
 class InboundMessage implements Inbound {
   readonly era: Era
@@ -75,18 +81,16 @@ class InboundMessage implements Inbound {
   readonly method: string | undefined
   readonly id: RpcId | undefined
   readonly version: string | undefined
-  #body: JsonObject | Buffer | Content
+  readonly spans: CallSpans | undefined
+  #body: Read['body']
 
-  constructor(
-    { kind, message }: Shaped,
-    { era, version }: Claim,
-    body: JsonObject | Buffer | Content,
-  ) {
+  constructor({ kind, message }: Shaped, { era, version }: Claim, { body, spans }: Read) {
     this.era = era
     this.kind = kind
     this.method = message.method
     this.id = message.id
     this.version = version
+    this.spans = spans
     this.#body = body
   }
 

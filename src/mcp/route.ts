@@ -3,7 +3,7 @@ import type { Pool } from '../routing/index.ts'
 import type { ChannelOptions } from './front/channel/options.ts'
 import type { ServerEras } from './back/eras.ts'
 import type { AnswerPlaces } from './back/modern/index.ts'
-import type { NamedTools } from './straight/renamed-call.ts'
+import type { NamedTools } from './view/named-tools.ts'
 import type { ServerView } from './view/server-view.ts'
 
 /** A server whose messages may pass unchanged. */

@@ -3,6 +3,7 @@
 import type { RawHeaders } from '../core/index.ts'
 import { EVENT_STREAM } from './event-stream.ts'
 
+const ACCEPT = 'accept'
 const JSON_TYPE = 'application/json'
 
 /** What clients send hardly differs, so what it means is worked out once. More than this many is somebody playing. */
@@ -25,7 +26,8 @@ export function acceptsAnswer(headers: RawHeaders, method: 'POST' | 'GET'): bool
 function acceptOf(headers: RawHeaders): string | undefined {
   let accept: string | undefined
   for (let at = 0; at < headers.length; at += 2) {
-    if (headers[at]?.toLowerCase() !== 'accept') continue
+    const name = headers[at] as string
+    if (name.length !== ACCEPT.length || name.toLowerCase() !== ACCEPT) continue
     accept = accept === undefined ? headers[at + 1] : `${accept},${headers[at + 1]}`
   }
   return accept

@@ -17,6 +17,21 @@ export interface RpcMessage extends JsonObject {
   readonly params?: JsonObject
 }
 
+/** From the first byte of a value to the one after its last, the quotes of a text included. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** Where in the bytes of a request the values are that change when it goes on under other names. */
+export interface CallSpans {
+  readonly id: Span
+  /** Of `params.name`. */
+  readonly name: Span
+  /** What is the largest in `params` of all that no decision looks into: the arguments, as a rule. */
+  readonly closed: Span
+}
+
 /** A checked message from a client. */
 export interface Inbound {
   readonly era: Era
@@ -30,4 +45,6 @@ export interface Inbound {
   readonly message: JsonObject | readonly JsonObject[]
   /** Protocol version the request claims: `_meta` in the modern era, the header in the legacy era; undefined when it claims none. */
   readonly version: string | undefined
+  /** Undefined for what has no id or no `params.name`, and for what had to be read in another way. */
+  readonly spans?: CallSpans | undefined
 }

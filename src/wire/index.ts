@@ -10,7 +10,7 @@ export {
   KEEP_ALIVE_COMMENT,
 } from './event-stream.ts'
 export { decodeHeaderValue, encodeHeaderValue } from './header-value.ts'
-export type { Era, Inbound, JsonObject, RpcId, RpcMessage } from './inbound.ts'
+export type { CallSpans, Era, Inbound, JsonObject, RpcId, RpcMessage, Span } from './inbound.ts'
 export {
   isObject,
   isRpcId,
@@ -24,7 +24,7 @@ export { parseLossless } from './lossless-json.ts'
 export { encodeJson, holdRaw, RawValue, readValue, spliced } from './raw-value.ts'
 export { inOnePiece } from './scan/json-scan.ts'
 export { decodeBody, decodeMessage, decodeText, textAround } from './sparse-message.ts'
-export { spansOfCall } from './outline.ts'
+export { idSpanOfResult } from './outline.ts'
 export { LineSplitter } from './line.ts'
 export {
   jsonItems,

@@ -1,7 +1,7 @@
 // Bytes to JSON-RPC message, with the budgets of a body and without ambiguity about what was said.
 import { isUtf8 } from 'node:buffer'
 import { type Content, GatewayError } from '../core/index.ts'
-import type { JsonObject, RpcId } from './inbound.ts'
+import type { CallSpans, JsonObject, RpcId } from './inbound.ts'
 import { outlineMessage } from './outline.ts'
 import { inOnePiece } from './scan/json-scan.ts'
 import { measureStructure, type Structure } from './structure.ts'
@@ -20,6 +20,8 @@ export interface ReadBody {
   readonly outline: JsonObject | readonly unknown[]
   /** The whole message, if it had to be built. */
   readonly whole: JsonObject | undefined
+  /** As `Inbound.spans`. */
+  readonly spans: CallSpans | undefined
 }
 
 /**
@@ -32,10 +34,10 @@ export function readBody(body: Buffer | Content, limits: JsonLimits): ReadBody {
   const bytes = Buffer.isBuffer(body) ? body : inOnePiece(body)
   if (!isUtf8(bytes)) throw new GatewayError('GW_PARSE_ERROR', 'expected a body in UTF-8')
   const { maxJsonDepth: maxDepth, maxJsonElements: elements } = limits
-  const outline = outlineMessage(bytes, { maxDepth, elements })
-  if (outline !== undefined) return { outline, whole: undefined }
-  const whole = parseMessage(bytes.toString('utf8'), limits)
-  return isObject(whole) ? { outline: whole, whole } : { outline: whole, whole: undefined }
+  const read = outlineMessage(bytes, { maxDepth, elements })
+  if (read !== undefined) return { outline: read.message, whole: undefined, spans: read.spans }
+  const outline = parseMessage(bytes.toString('utf8'), limits)
+  return { outline, whole: isObject(outline) ? outline : undefined, spans: undefined }
 }
 
 /** The whole message in a body that was read before. */

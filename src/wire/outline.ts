@@ -1,7 +1,7 @@
 // The short way to what decisions hang on: one pass over the bytes of a message that checks all of it and keeps a
 // handful of members. Building everything with JSON.parse would cost several times as much, for values that are only
 // forwarded. Whatever is out of the ordinary is left to the long way, which decides and explains.
-import type { JsonObject } from './inbound.ts'
+import type { CallSpans, JsonObject, RpcId, Span } from './inbound.ts'
 import {
   COLON,
   COMMA,
@@ -25,6 +25,7 @@ const ZERO = 0x30
 /** Stand in for values that no decision looks into. */
 const SOME_OBJECT: JsonObject = Object.freeze({})
 const SOME_ARRAY: readonly unknown[] = Object.freeze([])
+const NOTHING: Span = Object.freeze({ start: 0, end: 0 })
 
 /** Members of an object in which every key counts; more than that is unusual enough for the long way. */
 const MAX_MEMBERS = 16
@@ -57,57 +58,64 @@ const META_LEVEL: Level = {
   kept: [keep(META.protocolVersion), keep(META.clientCapabilities)],
 }
 const NAME_MEMBER = keep('name')
+const ID_MEMBER = keep('id')
 const PARAMS_LEVEL: Level = {
   depth: 2,
   kept: [NAME_MEMBER, keep('uri'), keep('taskId'), keep('_meta', META_LEVEL)],
 }
 const MESSAGE_LEVEL: Level = {
   depth: 1,
-  kept: ['jsonrpc', 'id', 'method', 'result', 'error']
+  kept: ['jsonrpc', 'method', 'result', 'error']
     .map((name) => keep(name))
-    .concat(keep('params', PARAMS_LEVEL)),
+    .concat(ID_MEMBER, keep('params', PARAMS_LEVEL)),
+}
+
+/** A message, read as far as decisions need it. */
+export interface Outline {
+  /**
+   * The members of the message, of its `params` and of `params._meta` on which decisions hang, as JSON.parse would give
+   * them, objects and arrays among them only by their kind.
+   */
+  readonly message: JsonObject
+  /** Undefined without an id, or without `params.name`. */
+  readonly spans: CallSpans | undefined
 }
 
 /**
- * The members of a message, of its `params` and of `params._meta` on which decisions hang, as JSON.parse would give
- * them, objects and arrays among them only by their kind. Undefined when the bytes have to be looked at the long way:
- * they are no valid JSON or no object, exceed the budget, repeat a key or escape one.
+ * Undefined when the bytes have to be looked at the long way: they are no valid JSON or no object, exceed the budget, repeat
+ * a key or escape one.
  */
-export function outlineMessage(bytes: Buffer, budget: StructureBudget): JsonObject | undefined {
+export function outlineMessage(bytes: Buffer, budget: StructureBudget): Outline | undefined {
   const pass = new OutlinePass(bytes, budget)
-  const message = pass.readObject(MESSAGE_LEVEL)
-  if (message === undefined) return undefined
-  return skipSpace(bytes, pass.at) === bytes.length ? message : undefined
+  const message = pass.readWhole()
+  return message && { message, spans: pass.spans }
 }
 
-/** From the quote before a text to the byte after the one behind it. */
-export interface TextSpan {
-  readonly start: number
-  readonly end: number
-}
-
-/** Of a call. */
-export interface CallSpans {
-  /** Of `params.name`. */
-  readonly name: TextSpan
-  /** What is the largest in `params` of all that no decision looks into: the arguments, as a rule. */
-  readonly closed: TextSpan
-}
-
-/** Undefined when the bytes have to be looked at the long way, or have no `params.name`. */
-export function spansOfCall(bytes: Buffer, budget: StructureBudget): CallSpans | undefined {
+/**
+ * Where the id is in the answer to a request, if that was answered with a result, an object. Undefined for every other
+ * message, and for bytes that have to be looked at the long way.
+ */
+export function idSpanOfResult(
+  bytes: Buffer,
+  id: RpcId,
+  budget: StructureBudget,
+): Span | undefined {
   const pass = new OutlinePass(bytes, budget)
-  if (pass.readObject(MESSAGE_LEVEL) === undefined || pass.nameSpan === undefined) return undefined
-  return { name: pass.nameSpan, closed: pass.closedSpan }
+  const message = pass.readWhole()
+  if (message === undefined || message['id'] !== id) return undefined
+  const isResult = message['jsonrpc'] === '2.0' && message['result'] === SOME_OBJECT
+  return isResult && !('method' in message) && !('error' in message) ? pass.idSpan : undefined
 }
 
 class OutlinePass {
   /** Behind what was read. */
   at: number
+  /** Of the message's `id`, once it was read. */
+  idSpan: Span | undefined
   /** Of `params.name`, once it was read. */
-  nameSpan: TextSpan | undefined
+  #nameSpan: Span | undefined
   /** The largest in `params` so far of which nothing is kept. */
-  closedSpan: TextSpan = { start: 0, end: 0 }
+  #closedSpan: Span = NOTHING
   readonly #bytes: Buffer
   readonly #budget: StructureBudget
   /** The compiled pass with the body in it, once a value was worth it. */
@@ -119,7 +127,20 @@ class OutlinePass {
     this.at = skipSpace(bytes, 0)
   }
 
-  readObject(level: Level): JsonObject | undefined {
+  get spans(): CallSpans | undefined {
+    const [id, name] = [this.idSpan, this.#nameSpan]
+    if (id === undefined || name === undefined) return undefined
+    return { id, name, closed: this.#closedSpan }
+  }
+
+  /** A message, and nothing behind it. */
+  readWhole(): JsonObject | undefined {
+    const message = this.#readObject(MESSAGE_LEVEL)
+    if (message === undefined) return undefined
+    return skipSpace(this.#bytes, this.at) === this.#bytes.length ? message : undefined
+  }
+
+  #readObject(level: Level): JsonObject | undefined {
     const bytes = this.#bytes
     const budget = this.#budget
     if (bytes[this.at] !== OPEN_BRACE || level.depth > budget.maxDepth) return undefined
@@ -161,7 +182,7 @@ class OutlinePass {
     const start = this.at
     const first = bytes[start]
     if (first === OPEN_BRACE && member?.inside !== undefined) {
-      const inside = this.readObject(member.inside)
+      const inside = this.#readObject(member.inside)
       found[member.name] = inside
       return inside !== undefined
     }
@@ -183,20 +204,25 @@ class OutlinePass {
       if (end === INVALID) return false
       found[member.name] = bytes.toString('utf8', start + 1, end)
       this.at = end + 1
-      if (member === NAME_MEMBER) this.nameSpan = { start, end: this.at }
+      this.#noteSpan(member, start)
       return true
     }
     this.at = skipScalar(bytes, start)
     if (this.at === INVALID) return false
-    if (member !== undefined) found[member.name] = scalarAt(bytes, start, this.at)
+    if (member === undefined) return true
+    found[member.name] = scalarAt(bytes, start, this.at)
+    if (member === ID_MEMBER) this.#noteSpan(member, start)
     return true
   }
 
+  #noteSpan(member: KeptMember, start: number): void {
+    if (member === NAME_MEMBER) this.#nameSpan = { start, end: this.at }
+    else if (member === ID_MEMBER) this.idSpan = { start, end: this.at }
+  }
+
   #noteClosed(start: number): void {
-    const { closedSpan } = this
-    if (this.at - start > closedSpan.end - closedSpan.start) {
-      this.closedSpan = { start, end: this.at }
-    }
+    const { start: from, end } = this.#closedSpan
+    if (this.at - start > end - from) this.#closedSpan = { start, end: this.at }
   }
 
   /** The compiled pass, if it is there and worth it from here on. */

@@ -2,13 +2,15 @@
 // looks into it gets what JSON.parse says, and from then on that goes out, so that nobody decides about one thing and
 // sends another. Which values are kept so is said in large-values.ts.
 import { Content } from '../core/index.ts'
-import type { JsonObject } from './inbound.ts'
-import type { TextSpan } from './outline.ts'
+import type { JsonObject, Span } from './inbound.ts'
 import { parseLossless } from './lossless-json.ts'
 
 /** Stands for a raw value in a text until its bytes are put there. Any other text may say the same: see `encodeJson`. */
 const MARK = '(raw value)'
 const QUOTED_MARK = JSON.stringify(MARK)
+
+/** Longest content that is made one piece when something in it is replaced. */
+const MAX_JOINED_BYTES = 8_192
 
 /** The raw values of the text that is being written, which is never more than one. */
 let written: RawValue[] | undefined
@@ -109,12 +111,26 @@ function joined(parts: readonly string[], raw: readonly RawValue[]): Content {
   return new SplicedContent(chunks, length, new Set(raw.map(({ source }) => source)))
 }
 
-/** The same content with other bytes in one place. */
-export function spliced(content: Content, { start, end }: TextSpan, bytes: Buffer): Content {
-  const before = new RawValue(content, 0, start).slices()
-  const after = new RawValue(content, end, content.length).slices()
-  const length = content.length + bytes.length - (end - start)
-  return new SplicedContent([...before, bytes, ...after], length, new Set([content]))
+/** Other bytes for a place in a content. */
+export interface Splice {
+  readonly span: Span
+  readonly bytes: Buffer
+}
+
+/** The same content with other bytes in some places, which are in order and apart. */
+export function spliced(content: Content, splices: readonly Splice[]): Content {
+  const chunks: Buffer[] = []
+  let { length } = content
+  let from = 0
+  for (const { span, bytes } of splices) {
+    chunks.push(...new RawValue(content, from, span.start).slices(), bytes)
+    length += bytes.length - (span.end - span.start)
+    from = span.end
+  }
+  chunks.push(...new RawValue(content, from, content.length).slices())
+  // A copy costs less than writing many small pieces.
+  if (length <= MAX_JOINED_BYTES) return Content.of(Buffer.concat(chunks, length))
+  return new SplicedContent(chunks, length, new Set([content]))
 }
 
 /** Content with pieces of others, which are held and let go with it. */

@@ -30,10 +30,10 @@ export function decodeMessage(content: Content, bytes: Buffer, maxDepth = Infini
   return message
 }
 
-/** The text of a message without its large values. */
+/** The text of a message without its large values, as far as it is ASCII: to look for words in it. */
 export function textAround(bytes: Buffer): string {
   const large = bytes.length < MIN_MESSAGE_BYTES ? [] : findLargeValues(bytes, Infinity)
-  return textWithout(large, bytes)
+  return textWithout(large, bytes, 'latin1')
 }
 
 /** As `parseLossless`, with the same limit and as quiet as `decodeMessage`. */
@@ -49,14 +49,18 @@ export function decodeText(text: string, maxDepth: number): unknown {
 }
 
 /** With a null in the place of each. */
-function textWithout(large: readonly LargeValue[], bytes: Buffer): string {
+function textWithout(
+  large: readonly LargeValue[],
+  bytes: Buffer,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): string {
   let text = ''
   let from = 0
   for (const { start, end } of large) {
-    text += `${bytes.toString('utf8', from, start)}null`
+    text += `${bytes.toString(encoding, from, start)}null`
     from = end
   }
-  return text + bytes.toString('utf8', from)
+  return text + bytes.toString(encoding, from)
 }
 
 function put(message: unknown, path: LargeValue['path'], raw: RawValue): void {

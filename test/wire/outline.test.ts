@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { outlineMessage } from '../../src/wire/outline.ts'
+import { idSpanOfResult, outlineMessage } from '../../src/wire/outline.ts'
 import { META } from '../../src/wire/versions.ts'
 
 /** Enough blanks behind a message to make the compiled pass worth while from its first byte to its last. */
@@ -10,7 +10,7 @@ const LARGE = ' '.repeat(300)
 const outlineWith =
   (blanks: string) =>
   (text: string, maxDepth = 64, elements = 65_536) =>
-    outlineMessage(Buffer.from(text + blanks), { maxDepth, elements })
+    outlineMessage(Buffer.from(text + blanks), { maxDepth, elements })?.message
 
 /** What the outline must be, by way of JSON.parse: the kept members, containers in them emptied. */
 function outlineOf(text: string): unknown {
@@ -200,6 +200,25 @@ describe.each([
     expect(told).toBeGreaterThan(1_000)
   })
 
+  it('tells where id and name are, to the byte', () => {
+    let told = 0
+    const isRight = fc.property(message, fc.constantFrom(0, 1), (any, indent) => {
+      const bytes = Buffer.from(JSON.stringify(any, undefined, indent) + blanks)
+      const spans = outlineMessage(bytes, { maxDepth: 64, elements: 65_536 })?.spans
+      if (spans === undefined) return true
+      told += 1
+      const at = ({ start, end }: { start: number; end: number }): unknown =>
+        JSON.parse(bytes.toString('utf8', start, end))
+      const { id, params } = JSON.parse(bytes.toString()) as {
+        readonly id: unknown
+        readonly params: { readonly name: unknown }
+      }
+      return isDeepStrictEqual([at(spans.id), at(spans.name)], [id, params.name])
+    })
+    expect(fc.check(isRight, { numRuns: 3_000 }).counterexample).toBeNull()
+    expect(told).toBeGreaterThan(100)
+  })
+
   it('never takes for valid what JSON.parse refuses, whatever byte is changed', () => {
     const damaged = fc.property(
       message,
@@ -219,5 +238,38 @@ describe.each([
       },
     )
     expect(fc.check(damaged, { numRuns: 3_000 }).counterexample).toBeNull()
+  })
+})
+
+describe('idSpanOfResult', () => {
+  const spanIn = (text: string, id: string | number = 7): string | undefined => {
+    const bytes = Buffer.from(text)
+    const span = idSpanOfResult(bytes, id, { maxDepth: 64, elements: 65_536 })
+    return span && bytes.toString('utf8', span.start, span.end)
+  }
+
+  it('tells where the id of an answer is, wherever else there is one', () => {
+    expect(spanIn('{"jsonrpc":"2.0","id":7,"result":{}}')).toBe('7')
+    expect(
+      spanIn('{"result":{"id":8,"a":[{"id":9}]}, "id" : 7 ,"jsonrpc":"2.0","x":{"id":1}}'),
+    ).toBe('7')
+    expect(spanIn('{"jsonrpc":"2.0","id":"ä","result":{}}', 'ä')).toBe('"ä"')
+  })
+
+  it.each([
+    ['another id', '{"jsonrpc":"2.0","id":8,"result":{}}'],
+    ['the same as a text', '{"jsonrpc":"2.0","id":"7","result":{}}'],
+    ['no id', '{"jsonrpc":"2.0","result":{}}'],
+    ['an error', '{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":""}}'],
+    ['a result and an error', '{"jsonrpc":"2.0","id":7,"result":{},"error":{}}'],
+    ['a request', '{"jsonrpc":"2.0","id":7,"method":"ping","result":{}}'],
+    ['a result that is no object', '{"jsonrpc":"2.0","id":7,"result":[]}'],
+    ['another protocol', '{"jsonrpc":"1.0","id":7,"result":{}}'],
+    ['an id said twice', '{"jsonrpc":"2.0","id":7,"result":{},"id":7}'],
+    ['a batch', '[{"jsonrpc":"2.0","id":7,"result":{}}]'],
+    ['more behind it', '{"jsonrpc":"2.0","id":7,"result":{}}{}'],
+    ['no JSON within', '{"jsonrpc":"2.0","id":7,"result":{"a":tru}}'],
+  ])('leaves to the long way: %s', (_, text) => {
+    expect(spanIn(text)).toBeUndefined()
   })
 })

@@ -1,7 +1,7 @@
 // Turns an endpoint's answer, a JSON body or an event stream, into messages, and everything that is not an answer to an
 // MCP message into an error. What the messages mean is the listener's business.
 import { isUtf8 } from 'node:buffer'
-import { Content, GatewayError, type RawHeaders } from '../../core/index.ts'
+import { asBuffer, Content, GatewayError, type RawHeaders } from '../../core/index.ts'
 import type { EndpointStatus, RoutedSink } from '../../routing/index.ts'
 import type { UpstreamCall } from '../../upstream/index.ts'
 import {
@@ -24,7 +24,7 @@ const MAX_IGNORED_BYTES = 65_536
  * Deepest message. JSON.parse has no limit, but JSON.stringify, which writes the message for the client, overflows the
  * stack after some thousand levels.
  */
-const MAX_DEPTH = 512
+export const MAX_DEPTH = 512
 
 export interface AnswerHeadSeen {
   readonly status: number
@@ -235,10 +235,4 @@ export class AnswerReader implements RoutedSink {
     this.#call?.abort()
     this.#listener.onFailure(error)
   }
-}
-
-/** Itself if it can be: only by that is it known whose its memory is. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  if (Buffer.isBuffer(bytes)) return bytes
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

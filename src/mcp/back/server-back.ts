@@ -14,6 +14,7 @@ import type {
   ViewSink,
 } from '../view/server-view.ts'
 import { isTaskMethod, refuseModernTask, withoutTask } from '../translate/tasks.ts'
+import type { VerbatimCall, VerbatimRequest, VerbatimSink } from '../view/verbatim.ts'
 import type { ServerEras } from './eras.ts'
 
 export interface ServerBackContext {
@@ -37,6 +38,12 @@ export class ServerBack implements ServerView {
 
   call(request: ViewRequest, sink: ViewSink): ViewCall {
     return new TwiceTried(sink, (heard) => this.#call(request, heard))
+  }
+
+  callVerbatim(request: VerbatimRequest, sink: VerbatimSink): VerbatimCall | undefined {
+    if (this.eras.speaks('modern') !== false) return undefined
+    const verbatim = this.#legacy.callVerbatim?.(request, sink)
+    return verbatim && new AgainTriedVerbatim(verbatim, (usual, heard) => this.#call(usual, heard))
   }
 
   #call(request: ViewRequest, sink: ViewSink): ViewCall {
@@ -131,6 +138,30 @@ class TwiceTried implements ViewCall, ViewSink {
     }
     this.#isSecond = true
     this.#call = this.#begin(this)
+  }
+}
+
+/** The same for a call in its client's bytes, once it goes on as one like any other. */
+class AgainTriedVerbatim implements VerbatimCall {
+  readonly #verbatim: VerbatimCall
+  readonly #begin: (request: ViewRequest, sink: ViewSink) => ViewCall
+
+  constructor(verbatim: VerbatimCall, begin: (request: ViewRequest, sink: ViewSink) => ViewCall) {
+    this.#verbatim = verbatim
+    this.#begin = begin
+  }
+
+  cancel(): void {
+    this.#verbatim.cancel()
+  }
+
+  goOn(request: ViewRequest, sink: ViewSink): ViewCall {
+    let isFirst = true
+    return new TwiceTried(sink, (heard) => {
+      if (!isFirst) return this.#begin(request, heard)
+      isFirst = false
+      return this.#verbatim.goOn(request, heard)
+    })
   }
 }
 

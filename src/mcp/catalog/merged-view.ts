@@ -42,6 +42,8 @@ export interface MergedView extends ServerView {
   toolAt(name: string): FoundName | undefined
   /** What a member says in answer to `tools/call`, in the words of the view. */
   wordTool(server: number, result: JsonObject, origin: ViewOrigin): JsonObject
+  /** Who hears the answer to `tools/call` at a member so that `sink` hears it in the words of the view. */
+  toolSink(server: number, origin: ViewOrigin, sink: ViewSink): ViewSink
   start(): void
   /** Ends subscriptions in good order, and what it reads by itself. Calls under way go on. */
   close(): void
@@ -121,9 +123,12 @@ class Merged implements MergedView {
   }
 
   wordTool(server: number, result: JsonObject, origin: ViewOrigin): JsonObject {
-    if (this.#views.length === 1) return result
-    const name = this.#servers[server] as string
-    return mapToolResult(result, { server: name, expose: this.#uris.exposeFor(server, origin) })
+    return this.#views.length === 1 ? result : mapToolResult(result, this.#wordsOf(server, origin))
+  }
+
+  toolSink(server: number, origin: ViewOrigin, sink: ViewSink): ViewSink {
+    if (this.#views.length === 1) return sink
+    return new WordedSink(sink, this.#wordsOf(server, origin), mapToolResult)
   }
 
   start(): void {
@@ -277,12 +282,16 @@ class Merged implements MergedView {
   ): ViewCall {
     const view = this.#views[server] as ServerView
     if (this.#views.length === 1) return view.call({ ...request, params }, sink)
-    const name = this.#servers[server] as string
-    const words = { server: name, expose: this.#uris.exposeFor(server, request) }
+    const words = this.#wordsOf(server, request)
     return view.call(
-      { ...request, params: withOwnTaskIds(params, name) },
+      { ...request, params: withOwnTaskIds(params, words.server) },
       new WordedSink(sink, words, map),
     )
+  }
+
+  #wordsOf(server: number, origin: ViewOrigin): ResultWords {
+    const name = this.#servers[server] as string
+    return { server: name, expose: this.#uris.exposeFor(server, origin) }
   }
 }
 

@@ -1,6 +1,7 @@
 // One exchange as a front of the working lane gets it: admitted, its body read and its message checked.
 import type { Content, Exchange, RawHeaders } from '../../core/index.ts'
 import type { Inbound, RpcId } from '../../wire/index.ts'
+import type { NamedTools } from '../view/named-tools.ts'
 import type { ServerView } from '../view/server-view.ts'
 import type { OnOver } from '../visit.ts'
 
@@ -9,6 +10,8 @@ export interface FrontVisit {
   /** Path of the route: what a session belongs to, beside its caller. */
   readonly route: string
   readonly view: ServerView
+  /** Of a view of several servers, as `McpRoute.tools`. */
+  readonly tools: NamedTools | undefined
   /** Undefined for GET and DELETE. */
   readonly inbound: Inbound | undefined
   /** The bytes of the message; undefined for GET and DELETE. */

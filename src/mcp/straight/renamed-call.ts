@@ -8,29 +8,14 @@ import {
   HEADER,
   isObject,
   inOnePiece,
-  spansOfCall,
   spliced,
   type Inbound,
-  type JsonLimits,
   type JsonObject,
 } from '../../wire/index.ts'
 import type { StraightServer } from '../route.ts'
 import { withoutEnvelope } from '../translate/envelope.ts'
+import type { NamedTools } from '../view/named-tools.ts'
 import type { ViewOrigin } from '../view/server-view.ts'
-
-/** Tools whose place their name tells. */
-export interface NamedTools {
-  /** Undefined: it has to be looked up, or there is none. */
-  at(name: string): NamedTool | undefined
-}
-
-export interface NamedTool {
-  readonly server: StraightServer
-  /** What the server calls it. */
-  readonly name: string
-  /** The server's answer in the words of the view. */
-  word(result: JsonObject, origin: ViewOrigin): JsonObject
-}
 
 /** A call as its server is to see it. */
 export interface RenamedCall {
@@ -50,7 +35,6 @@ const UNUSUAL = [
 
 export interface RenamingContext {
   readonly tools: NamedTools
-  readonly limits: JsonLimits
   readonly originOf: (
     exchange: Exchange,
     capabilities: JsonObject,
@@ -63,7 +47,7 @@ export function renamedCall(
   exchange: Exchange,
   inbound: Inbound,
   content: Content,
-  { tools, limits, originOf }: RenamingContext,
+  { tools, originOf }: RenamingContext,
 ): RenamedCall | undefined {
   if (inbound.era !== 'modern' || inbound.kind !== 'request') return undefined
   if (inbound.method !== 'tools/call' || exchange.isVirtual === true) return undefined
@@ -72,18 +56,17 @@ export function renamedCall(
   const name = header === undefined ? undefined : decodeHeaderValue(header)
   const tool = name === undefined ? undefined : tools.at(name)
   if (tool === undefined || tool.server.eras.speaks('modern') !== true) return undefined
-  const bytes = inOnePiece(content)
-  const { maxJsonDepth: maxDepth, maxJsonElements: elements } = limits
-  const spans = spansOfCall(bytes, { maxDepth, elements })
+  const { spans } = inbound
   if (spans === undefined) return undefined
+  const bytes = inOnePiece(content)
   const { name: span, closed } = spans
   // Nothing in the arguments says anything about the call.
-  const telling = [bytes.subarray(0, closed.start), bytes.subarray(closed.end)]
-  if (UNUSUAL.some((it) => telling.some((part) => part.includes(it)))) return undefined
+  const around = bytes.toString('latin1', 0, closed.start) + bytes.toString('latin1', closed.end)
+  if (UNUSUAL.some((it) => around.includes(it))) return undefined
   const own = Buffer.from(JSON.stringify(tool.name))
   return {
     server: tool.server,
-    content: spliced(content, span, own),
+    content: spliced(content, [{ span, bytes: own }]),
     headers: (headers) => withName(headers, tool.name),
     word: (result) => {
       const { params } = inbound.message as { readonly params?: JsonObject }

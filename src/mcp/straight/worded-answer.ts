@@ -1,6 +1,6 @@
 // The answer to a renamed call on its way back. What says nothing about resources or tasks passes as it is; what may is
 // decoded, put into the words of the view, and encoded again.
-import { Content, GatewayError, type RawHeaders } from '../../core/index.ts'
+import { asBuffer, Content, GatewayError, type RawHeaders } from '../../core/index.ts'
 import type { EndpointStatus, RoutedSink } from '../../routing/index.ts'
 import {
   encodeEvent,
@@ -13,15 +13,10 @@ import {
   type JsonObject,
 } from '../../wire/index.ts'
 import { MAX_MESSAGE_BYTES } from '../back/answer-reader.ts'
+import { tells } from '../view/telling.ts'
 
 /** A tool's result in the words of the view. */
 export type WordResult = (result: JsonObject) => JsonObject
-
-/**
- * Without these no result names a resource or a task: they are the names of the members that do. An escape could spell
- * anything, so it counts as well.
- */
-const TELLING = ['"resource', 'taskId', '\\u'] as const
 
 type Body =
   | { readonly kind: 'whole'; readonly chunks: Uint8Array[]; bytes: number; readonly head: Head }
@@ -96,7 +91,7 @@ export class WordedAnswer implements RoutedSink {
     const content = new Content(chunks.map(asBuffer), lengthOf(chunks))
     // What is large has no words for resources or tasks.
     const around = textAround(inOnePiece(content))
-    if (!TELLING.some((it) => around.includes(it))) {
+    if (!tells(around)) {
       this.#sink.onHead(status, headers, from)
       // Those of now: what was too long to be gathered for a look was joined, and its pieces were given back.
       for (const chunk of content.chunks) this.#sink.onData(chunk)
@@ -114,7 +109,7 @@ export class WordedAnswer implements RoutedSink {
       maxEventBytes: MAX_MESSAGE_BYTES,
       onEvent: ({ event, data }) => {
         if (event !== 'message' || data === '') return
-        const worded = TELLING.some((it) => data.includes(it)) ? this.#wordMessage(data) : undefined
+        const worded = tells(data) ? this.#wordMessage(data) : undefined
         // JSON has no line breaks of its own but between tokens, where those of several data lines are as good as none.
         const json = worded ?? data.replaceAll('\n', ' ')
         if (!this.#sink.onData(encodeEvent(json))) this.#isTaken = false
@@ -175,10 +170,4 @@ function parsed(text: string): JsonObject | undefined {
     // Not JSON: there is nothing in it that the view has words for.
     return undefined
   }
-}
-
-/** Itself if it can be: only by that is it known whose its memory is. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  if (Buffer.isBuffer(bytes)) return bytes
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -2,6 +2,7 @@
 // itself. Fronts turn what clients of either era say into requests to a view; backs turn those into what a server takes.
 import type { GatewayError, RawHeaders } from '../../core/index.ts'
 import type { JsonObject } from '../../wire/index.ts'
+import type { VerbatimCall, VerbatimRequest, VerbatimSink } from './verbatim.ts'
 
 /** Who asks, as far as a server may know or depend on it. */
 export interface Caller {
@@ -11,6 +12,8 @@ export interface Caller {
   readonly clientInfo: JsonObject | undefined
   /** What the client can do, in the vocabulary of the modern era. */
   readonly capabilities: JsonObject
+  /** As `textOfCaller`, where it was worked out once for many calls: only by `lastingCaller`. */
+  readonly text?: string
 }
 
 /** Where a request to a view comes from. */
@@ -93,6 +96,11 @@ export interface ServerView {
   call(request: ViewRequest, sink: ViewSink): ViewCall
   /** Subscribes to changes. Never throws. */
   listen(request: ListenRequest, sink: ListenSink): ViewCall
+  /**
+   * Sends a tool call of a legacy client in its own bytes. Undefined: the call has to be made, since the server is not known to
+   * be of that era, or no session with it is open for the caller. Left out by what speaks to no server itself.
+   */
+  callVerbatim?(request: VerbatimRequest, sink: VerbatimSink): VerbatimCall | undefined
   /**
    * Ends what is kept for the caller with this key, since nobody will ever come under it again: it belonged to one session,
    * whose calls and subscriptions are over. What is kept for all others, their own idle timeouts end. Left out by what

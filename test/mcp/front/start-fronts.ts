@@ -62,6 +62,7 @@ export async function startFronts(test: TestFrontsOptions): Promise<TestFronts> 
     exchange,
     route: exchange.path,
     view,
+    tools: undefined,
     inbound: body && readInbound(exchange, body, LIMITS),
     body,
     callerKey: exchange.header('test-caller') ?? 'anyone',

@@ -10,7 +10,7 @@ describe('a runtime without WebAssembly', () => {
       delete globalThis.WebAssembly
       const params = { name: 'n', arguments: Array(9_000).fill('text') }
       const body = Buffer.from(JSON.stringify({ method: 'm', params }))
-      console.log(JSON.stringify(outlineMessage(body, { maxDepth: 9, elements: 9_999 })))`
+      console.log(JSON.stringify(outlineMessage(body, { maxDepth: 9, elements: 9_999 })?.message))`
     const args = ['--input-type=module', '--eval', program]
     expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).toBe(
       '{"method":"m","params":{"name":"n"}}\n',

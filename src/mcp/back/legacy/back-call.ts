@@ -20,6 +20,7 @@ import { questionOf, type Question } from './questions.ts'
 import type { SessionPool } from './session-pool.ts'
 import { UnsentCall } from './unsent-call.ts'
 import type { UpstreamSession } from './upstream-session.ts'
+import type { VerbatimServerCall } from './verbatim-call.ts'
 
 /** A legacy server says nothing of it, so nothing may be kept, and nothing shared. */
 const CACHE: CachePolicy = { ttlMs: 0, cacheScope: 'private' }
@@ -74,6 +75,12 @@ export class BackCall implements ViewCall, RetryReader {
     const isRetry = params['requestState'] !== undefined && ASKING_METHODS.has(method)
     if (isRetry) this.#parts.parking.retry(this.#request, this)
     else this.sendAnew()
+  }
+
+  /** Goes on with a request that was sent in its client's bytes. The sink hears nothing before this has returned. */
+  takeOver(verbatim: VerbatimServerCall, session: UpstreamSession): void {
+    this.#session = session
+    this.#call = session.takeOver(verbatim, this.#request, this)
   }
 
   cancel(): void {

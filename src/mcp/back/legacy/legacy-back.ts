@@ -12,6 +12,7 @@ import type {
   ViewRequest,
   ViewSink,
 } from '../../view/server-view.ts'
+import type { VerbatimCall, VerbatimRequest, VerbatimSink } from '../../view/verbatim.ts'
 import { BackCall, type BackParts } from './back-call.ts'
 import { DRAIN_MS, type CallAnswer } from './call-answer.ts'
 import { closing } from './failures.ts'
@@ -39,6 +40,7 @@ export interface LegacyBackContext {
 }
 
 export interface LegacyBack extends ServerView {
+  callVerbatim(request: VerbatimRequest, sink: VerbatimSink): VerbatimCall | undefined
   forgetCaller(callerKey: string): void
   abandon(callerKey: string, requestState: string): void
   /** How much is held for clients. */
@@ -116,6 +118,20 @@ class LegacyServerBack implements LegacyBack {
     const call = new BackCall(this.#callParts, request, sink)
     call.begin()
     return call
+  }
+
+  callVerbatim(request: VerbatimRequest, sink: VerbatimSink): VerbatimCall | undefined {
+    const session = this.#sessions.find(request)
+    const verbatim = session?.callVerbatim(request, sink)
+    if (session === undefined || verbatim === undefined) return undefined
+    return {
+      cancel: () => verbatim.cancel(),
+      goOn: (usual, viewSink) => {
+        const call = new BackCall(this.#callParts, usual, viewSink)
+        call.takeOver(verbatim, session)
+        return call
+      },
+    }
   }
 
   listen(request: ListenRequest, sink: ListenSink): ViewCall {

@@ -1,5 +1,5 @@
 // Messages of a legacy session as requests to a pool: verbs, header fields, and the message as bytes.
-import type { RawHeaders } from '../../../core/index.ts'
+import type { Content, RawHeaders } from '../../../core/index.ts'
 import type { UpstreamRequest } from '../../../upstream/index.ts'
 import {
   encodeJson,
@@ -8,7 +8,10 @@ import {
   type Inbound,
   type JsonObject,
   type RpcId,
+  spliced,
+  wholeOf,
 } from '../../../wire/index.ts'
+import type { VerbatimRequest } from '../../view/verbatim.ts'
 import { OutgoingPost } from '../outgoing-post.ts'
 
 /** What every request of a session says about it. */
@@ -27,19 +30,62 @@ const POST_ACCEPTS = `${JSON_TYPE}, ${EVENT_STREAM}`
 /** The client's own fields come first; none of them is one of those added here (see ViewOrigin). */
 export function postOf(message: JsonObject, fields: SessionFields): UpstreamRequest {
   return new OutgoingPost({
-    headers: [
-      ...fields.headers,
-      'content-type',
-      JSON_TYPE,
-      'accept',
-      POST_ACCEPTS,
-      ...sessionHeaders(fields),
-    ],
+    headers: postHeaders(fields),
     content: encodeJson(() => JSON.stringify(message)),
     inbound: inboundOf(message, fields.version),
     sessionId: fields.sessionId,
     longLived: false,
   })
+}
+
+/** A call in the bytes of its client, with this id. */
+export function verbatimPostOf(
+  { content, spans, toolName }: VerbatimRequest,
+  id: number,
+  fields: SessionFields,
+): UpstreamRequest {
+  const ownId = { span: spans.id, bytes: Buffer.from(String(id)) }
+  const ownName = { span: spans.name, bytes: Buffer.from(JSON.stringify(toolName)) }
+  const isIdFirst = spans.id.start < spans.name.start
+  const sent = spliced(content, isIdFirst ? [ownId, ownName] : [ownName, ownId])
+  return new OutgoingPost({
+    headers: postHeaders(fields),
+    content: sent,
+    inbound: new VerbatimInbound(sent, id, fields.version),
+    sessionId: fields.sessionId,
+    longLived: false,
+  })
+}
+
+/** `message` is built when a transport asks for it: HTTP never does. */
+class VerbatimInbound implements Inbound {
+  readonly era = 'legacy'
+  readonly kind = 'request'
+  readonly method = 'tools/call'
+  readonly id: number
+  readonly version: string | undefined
+  readonly #content: Content
+
+  constructor(content: Content, id: number, version: string | undefined) {
+    this.#content = content
+    this.id = id
+    this.version = version
+  }
+
+  get message(): JsonObject {
+    return wholeOf(this.#content.bytes())
+  }
+}
+
+function postHeaders(fields: SessionFields): RawHeaders {
+  return [
+    ...fields.headers,
+    'content-type',
+    JSON_TYPE,
+    'accept',
+    POST_ACCEPTS,
+    ...sessionHeaders(fields),
+  ]
 }
 
 function inboundOf(message: JsonObject, version: string | undefined): Inbound {

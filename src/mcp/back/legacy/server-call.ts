@@ -1,6 +1,8 @@
 // One request at a legacy server, from its POST to its answer: progress and logs on the way, and questions of the server,
 // for which the call is parked, upstream still open, until the client's retry brings the answers.
 import { GatewayError, type LiveMember } from '../../../core/index.ts'
+import type { RoutedSink } from '../../../routing/index.ts'
+import type { UpstreamCall } from '../../../upstream/index.ts'
 import { isObject, isRpcId, type JsonObject, type RpcId } from '../../../wire/index.ts'
 import { RPC_CODE, toRpcError } from '../../translate/errors.ts'
 import { ASKING_METHODS, type InputRequest } from '../../translate/input-requests.ts'
@@ -57,9 +59,15 @@ export class ServerCall implements LiveMember, Parkable, CallAnswerListener {
   #held: Held | undefined
   #isOver = false
 
-  constructor(session: CallSession, request: ViewRequest, reader: CallReader) {
+  /** `id`: of a request that was sent already. */
+  constructor(
+    session: CallSession,
+    request: ViewRequest,
+    reader: CallReader,
+    id = session.nextId(),
+  ) {
     this.#session = session
-    this.id = session.nextId()
+    this.id = id
     this.callerKey = request.caller.key
     this.#method = request.method
     this.#request = request
@@ -99,6 +107,11 @@ export class ServerCall implements LiveMember, Parkable, CallAnswerListener {
     const ready = this.#session.logLevel.enter(this.#request?.logLevel)
     if (ready === undefined) this.#send()
     else void ready.then(() => this.#send())
+  }
+
+  /** Takes over what was sent in its stead. The reader hears nothing before this has returned. */
+  takeOver(passTo: (sink: RoutedSink) => UpstreamCall): void {
+    this.#answer = this.#answerTo(passTo)
   }
 
   /** Nobody wants the answer any more. */
@@ -205,11 +218,16 @@ export class ServerCall implements LiveMember, Parkable, CallAnswerListener {
       method,
       params: legacyParams(method, params, this.id),
     }
-    this.#answer = new CallAnswer(this, {
-      clock: session.clock,
-      drains: session.drains,
-      send: (sink) => session.send(message, headers, sink),
-      resume: (lastEventId, sink) => session.resume(lastEventId, this.#from, sink),
+    this.#answer = this.#answerTo((sink) => session.send(message, headers, sink))
+  }
+
+  #answerTo(send: (sink: RoutedSink) => UpstreamCall): CallAnswer {
+    const { clock, drains } = this.#session
+    return new CallAnswer(this, {
+      clock,
+      drains,
+      send,
+      resume: (lastEventId, sink) => this.#session.resume(lastEventId, this.#from, sink),
     })
   }
 

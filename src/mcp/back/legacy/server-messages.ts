@@ -46,6 +46,11 @@ export class ServerMessages {
     else this.#onNotification(asked, call)
   }
 
+  /** Whether the next call has to carry questions. */
+  get hasHeld(): boolean {
+    return this.#held.length > 0
+  }
+
   /** The questions for which the next call is to be the carrier. */
   takeHeld(): readonly Question[] {
     return this.#held.splice(0).map(({ question, timer }) => {

@@ -1,6 +1,7 @@
 // The sessions with one legacy server: one per caller, its capabilities and its name, never shared between callers. Bounded;
 // the one that was idle longest makes room.
 import { toGatewayError, type Clock, type Timer } from '../../../core/index.ts'
+import { textOfCaller } from '../../view/caller-text.ts'
 import type { ViewOrigin } from '../../view/server-view.ts'
 import { closing, sessionLost, tooManySessions } from './failures.ts'
 import type { Notices } from './notices.ts'
@@ -179,5 +180,5 @@ export class SessionPool {
 
 /** Capabilities are fixed at `initialize`, and servers take the client's name for one that stays; both may differ by request. */
 function keyOf({ caller }: ViewOrigin): string {
-  return JSON.stringify([caller.key, caller.capabilities, caller.clientInfo])
+  return textOfCaller(caller)
 }

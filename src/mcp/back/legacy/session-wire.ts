@@ -6,9 +6,10 @@ import type { UpstreamCall } from '../../../upstream/index.ts'
 import { LEGACY_VERSIONS, type JsonObject } from '../../../wire/index.ts'
 import { toLegacyClientCapabilities } from '../../translate/capabilities.ts'
 import type { Caller } from '../../view/server-view.ts'
+import type { VerbatimRequest } from '../../view/verbatim.ts'
 import { notInitialized, refusedWith } from './failures.ts'
 import type { Notices } from './notices.ts'
-import { deleteOf, getOf, postOf, type SessionFields } from './outgoing.ts'
+import { deleteOf, getOf, postOf, type SessionFields, verbatimPostOf } from './outgoing.ts'
 import { sendPlain, type PlainAnswer } from './plain-request.ts'
 
 /** What the gateway calls itself for a client that does not say who it is; a legacy server insists. */
@@ -88,6 +89,13 @@ export class SessionWire {
   send(message: JsonObject, headers: RawHeaders, sink: RoutedSink): UpstreamCall {
     const { pool } = this.#context
     return pool.send(postOf(message, { ...this.#fields, headers }), sink, this.#boundTo)
+  }
+
+  /** A call in its client's bytes. */
+  sendVerbatim(request: VerbatimRequest, id: number, sink: RoutedSink): UpstreamCall {
+    const { pool } = this.#context
+    const { headers } = request
+    return pool.send(verbatimPostOf(request, id, { ...this.#fields, headers }), sink, this.#boundTo)
   }
 
   /** Opens the session's stream, or what came after an event on another. */

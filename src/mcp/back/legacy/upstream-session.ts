@@ -20,6 +20,7 @@ import type {
   ViewOrigin,
   ViewRequest,
 } from '../../view/server-view.ts'
+import type { VerbatimRequest, VerbatimSink } from '../../view/verbatim.ts'
 import type { CallAnswer } from './call-answer.ts'
 import type { CallReader } from './call-reader.ts'
 import type { CallSession } from './call-session.ts'
@@ -33,6 +34,7 @@ import { SessionListeners, type SessionListener } from './session-listeners.ts'
 import { SessionLogLevel } from './session-log-level.ts'
 import { SessionStream } from './session-stream.ts'
 import { SessionWire } from './session-wire.ts'
+import { VerbatimServerCall, type VerbatimSession } from './verbatim-call.ts'
 
 const OF_ANOTHER_ERA: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'GW_UNSUPPORTED_VERSION',
@@ -55,7 +57,7 @@ export interface UpstreamSessionContext {
   readonly onOver: (session: UpstreamSession) => void
 }
 
-export class UpstreamSession implements CallSession {
+export class UpstreamSession implements CallSession, VerbatimSession {
   readonly caller: Caller
   readonly startedAtMs: number
   readonly logLevel: SessionLogLevel
@@ -64,6 +66,7 @@ export class UpstreamSession implements CallSession {
   readonly #messages: ServerMessages
   readonly #listeners: SessionListeners
   readonly #calls = new LiveSet<ServerCall>()
+  readonly #verbatim = new LiveSet<VerbatimServerCall>()
   #initialized: JsonObject = {}
   #stream: SessionStream | undefined
   #lastUsedMs: number
@@ -85,9 +88,7 @@ export class UpstreamSession implements CallSession {
       respond: (id, response, from) => this.#wire.notice({ jsonrpc: '2.0', id, ...response }, from),
       onChange: (change) => this.#listeners.onChange(change),
     })
-    const onServerMessage = (message: JsonObject): void => {
-      this.#messages.receive(message, undefined)
-    }
+    const onServerMessage = (message: JsonObject): void => this.#receive(message)
     this.#wire = new SessionWire(origin.headers, { ...context, onServerMessage })
   }
 
@@ -142,7 +143,7 @@ export class UpstreamSession implements CallSession {
   }
 
   get isBusy(): boolean {
-    return this.#calls.size > 0 || this.#listeners.size > 0
+    return this.#calls.size > 0 || this.#verbatim.size > 0 || this.#listeners.size > 0
   }
 
   /** Since its last call or listener; 0 while there is one. */
@@ -164,6 +165,29 @@ export class UpstreamSession implements CallSession {
     const call = new ServerCall(this, request, reader)
     this.#calls.add(call)
     call.start()
+    return call
+  }
+
+  /** Sends a request in its client's bytes. Undefined: something has to be asked, or said, before. */
+  callVerbatim(request: VerbatimRequest, sink: VerbatimSink): VerbatimServerCall | undefined {
+    const { logLevel } = request
+    if (this.#messages.hasHeld) return undefined
+    if (this.logLevel.enter(logLevel) !== undefined) {
+      this.logLevel.leave(logLevel)
+      return undefined
+    }
+    const call = new VerbatimServerCall(this, { id: this.nextId(), logLevel }, sink)
+    this.#verbatim.add(call)
+    call.attach(this.#wire.sendVerbatim(request, call.id, call))
+    return call
+  }
+
+  /** Goes on with such a call as with any other; `request` says the same. `reader` hears nothing before this has returned. */
+  takeOver(verbatim: VerbatimServerCall, request: ViewRequest, reader: CallReader): ServerCall {
+    const call = new ServerCall(this, request, reader, verbatim.id)
+    void this.logLevel.enter(request.logLevel)
+    this.#calls.add(call)
+    call.takeOver((sink) => verbatim.passTo(sink))
     return call
   }
 
@@ -197,7 +221,7 @@ export class UpstreamSession implements CallSession {
   }
 
   onServerMessage(message: JsonObject, call: ServerCall): void {
-    this.#messages.receive(message, call)
+    this.#receive(message, call)
   }
 
   reply(
@@ -232,6 +256,12 @@ export class UpstreamSession implements CallSession {
     this.#onLeft()
   }
 
+  leaveVerbatim(call: VerbatimServerCall): void {
+    this.#verbatim.delete(call)
+    this.logLevel.leave(call.logLevel)
+    this.#onLeft()
+  }
+
   retire(): void {
     if (this.#state === 'retired' || this.#state === 'over') return
     this.#state = 'retired'
@@ -243,6 +273,7 @@ export class UpstreamSession implements CallSession {
   /** Ends it, whatever is under way. */
   close(): void {
     this.retire()
+    this.#takeOverAll()
     for (const call of this.#calls.snapshot()) call.cut(closing())
     this.#end()
   }
@@ -266,7 +297,7 @@ export class UpstreamSession implements CallSession {
       clock: this.clock,
       hasId: this.hasId,
       open: (lastEventId, sink) => this.#wire.open(lastEventId, undefined, sink),
-      onMessage: (message) => this.#messages.receive(message, undefined),
+      onMessage: (message) => this.#receive(message),
       onGap: () => this.#listeners.onGap(),
       onLost: () => this.retire(),
     })
@@ -282,6 +313,16 @@ export class UpstreamSession implements CallSession {
   async #succeeds(method: string, params: JsonObject): Promise<boolean> {
     const { result } = await this.#wire.ask(method, params)
     return result !== undefined
+  }
+
+  /** `call`: on whose stream it came. A question may be about any call, or need one to carry it. */
+  #receive(message: JsonObject, call?: ServerCall): void {
+    if ('method' in message && 'id' in message) this.#takeOverAll()
+    this.#messages.receive(message, call)
+  }
+
+  #takeOverAll(): void {
+    for (const call of this.#verbatim.snapshot()) call.giveWay()
   }
 
   #onLeft(): void {

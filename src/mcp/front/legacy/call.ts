@@ -10,6 +10,7 @@ import type {
   RpcNotification,
   ServerView,
   ViewCall,
+  ViewRequest,
   ViewSink,
 } from '../../view/server-view.ts'
 import { InputRound } from './input-round.ts'
@@ -62,6 +63,11 @@ export class LegacyCall implements ViewSink {
     this.#call(this.#request.params)
   }
 
+  /** Goes on with a request that was sent already. */
+  goOn(takeOver: (request: ViewRequest, sink: ViewSink) => ViewCall): void {
+    this.#viewCall = takeOver(this.#requestWith(this.#request.params), this)
+  }
+
   /** Nobody wants the response any more. */
   cancel(reason: string): void {
     if (this.#isOver) return
@@ -104,9 +110,13 @@ export class LegacyCall implements ViewSink {
   }
 
   #call(params: JsonObject): void {
-    const { view, caller, headers, logLevel } = this.#context
+    this.#viewCall = this.#context.view.call(this.#requestWith(params), this)
+  }
+
+  #requestWith(params: JsonObject): ViewRequest {
+    const { caller, headers, logLevel } = this.#context
     const { method } = this.#request
-    this.#viewCall = view.call({ method, params, caller, headers, logLevel }, this)
+    return { method, params, caller, headers, logLevel }
   }
 
   #ask({ inputRequests, requestState }: JsonObject): void {

@@ -121,7 +121,8 @@ export class LegacyFront {
       new Handshake(visit, parse(body) as JsonObject, { answers: this.#answers, begin }).go()
       return
     }
-    this.#sessionOf(visit).post(visit, parse(body))
+    const session = this.#sessionOf(visit)
+    if (!session.postVerbatim(visit)) session.post(visit, parse(body))
   }
 
   /** @throws GatewayError GW_SESSION_REQUIRED, GW_SESSION_NOT_FOUND, GW_INVALID_MESSAGE */

@@ -5,11 +5,12 @@ import type { JsonObject, RpcId } from '../../../wire/index.ts'
 import { isLogLevel } from '../../translate/log-levels.ts'
 import { isTaskMethod, refuseLegacyTask } from '../../translate/tasks.ts'
 import type { Caller, RpcError, ServerView } from '../../view/server-view.ts'
-import { LegacyCall } from './call.ts'
+import { LegacyCall, type LegacyCallContext } from './call.ts'
 import { idKey, invalid, type LegacyRequest, paramsOf, unknownMethod } from './messages.ts'
 import type { PostAnswer } from './post-answer.ts'
 import { Questions } from './questions.ts'
 import type { SessionSubscription } from './subscription.ts'
+import { VerbatimFrontCall, type VerbatimPost } from './verbatim-request.ts'
 
 /** Calls under way in one session. */
 export const MAX_SESSION_CALLS = 256
@@ -62,7 +63,7 @@ export class Requests {
    * An id in use could not be told apart: neither its response nor its cancellation.
    * @throws GatewayError GW_INVALID_MESSAGE, GW_TOO_MANY_CALLS
    */
-  check(requests: readonly LegacyRequest[]): void {
+  check(requests: readonly Pick<LegacyRequest, 'id'>[]): void {
     const keys = new Set<string>()
     for (const { id } of requests) {
       const key = idKey(id)
@@ -114,6 +115,15 @@ export class Requests {
     }
   }
 
+  /** Sends a call in its client's bytes. False: it cannot go so, and nothing was done. */
+  runVerbatim(target: RequestTarget, verbatim: VerbatimPost): boolean {
+    const key = idKey(verbatim.id)
+    const call = new VerbatimFrontCall(verbatim, this.#contextOf(key, target))
+    if (!call.go()) return false
+    this.#open.set(key, call)
+    return true
+  }
+
   /** Drops the requests of a POST that nobody came back for. */
   abandon(post: PostAnswer): void {
     for (const request of this.#open.values()) {
@@ -125,10 +135,16 @@ export class Requests {
     for (const request of this.#open.values()) request.end(error)
   }
 
-  #call({ view, headers, post }: RequestTarget, request: LegacyRequest): void {
+  #call(target: RequestTarget, request: LegacyRequest): void {
     const key = idKey(request.id)
+    const call = new LegacyCall(request, this.#contextOf(key, target))
+    this.#open.set(key, call)
+    call.go()
+  }
+
+  #contextOf(key: string, { view, headers, post }: RequestTarget): LegacyCallContext {
     const { clock, caller, answerTimeoutMs } = this.#context
-    const call = new LegacyCall(request, {
+    return {
       view,
       caller,
       headers,
@@ -138,9 +154,7 @@ export class Requests {
       questions: this.#questions,
       post,
       onOver: () => this.#forget(key),
-    })
-    this.#open.set(key, call)
-    call.go()
+    }
   }
 
   #setLevel(post: PostAnswer, { id, params }: LegacyRequest): void {

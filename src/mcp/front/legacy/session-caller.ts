@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { isObject, type JsonObject } from '../../../wire/index.ts'
 import { toModernClientCapabilities } from '../../translate/capabilities.ts'
+import { lastingCaller } from '../../view/caller-text.ts'
 import type { Caller } from '../../view/server-view.ts'
 import type { FrontVisit } from '../visit.ts'
 
@@ -15,11 +16,11 @@ export function callerOfSession(
   { identity, callerKey }: Pick<FrontVisit, 'identity' | 'callerKey'>,
   { clientInfo, capabilities }: JsonObject,
 ): Caller {
-  return {
+  return lastingCaller({
     key: identity === undefined ? keyOfOne() : callerKey,
     clientInfo: isObject(clientInfo) ? clientInfo : undefined,
     capabilities: toModernClientCapabilities(isObject(capabilities) ? capabilities : {}),
-  }
+  })
 }
 
 function keyOfOne(): string {

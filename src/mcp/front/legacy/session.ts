@@ -17,6 +17,7 @@ import { Requests } from './requests.ts'
 import { leaveView } from './session-caller.ts'
 import { SessionStreams } from './session-streams.ts'
 import { SessionSubscription } from './subscription.ts'
+import { verbatimPost } from './verbatim-request.ts'
 
 /**
  * What a client hears before it has set a level, which the legacy era leaves to the server. Modern servers are silent
@@ -115,6 +116,19 @@ export class LegacySession {
     else this.#run(visit, requests, isBatch)
   }
 
+  /** Takes the message of a POST that can go to its server as it is. False: it cannot. @throws GatewayError as `post` */
+  postVerbatim(visit: FrontVisit): boolean {
+    const call = verbatimPost(visit)
+    if (call === undefined) return false
+    this.#note(visit)
+    this.#requests.check([call])
+    const { view, headers } = visit
+    const post = this.#answerTo(visit, 1, false)
+    if (!this.#requests.runVerbatim({ view, headers, post }, call)) return false
+    post.begin()
+    return true
+  }
+
   /** The session's event stream, or one that the client lost. @throws GatewayError GW_EVENT_NOT_FOUND */
   get(visit: FrontVisit): void {
     this.#note(visit)
@@ -164,9 +178,15 @@ export class LegacySession {
   }
 
   #run(visit: FrontVisit, requests: readonly LegacyRequest[], isBatch: boolean): void {
+    const post = this.#answerTo(visit, requests.length, isBatch)
+    const { view, headers } = visit
+    for (const request of requests) this.#requests.run({ view, headers, post }, request)
+    post.begin()
+  }
+
+  #answerTo(visit: FrontVisit, count: number, isBatch: boolean): PostAnswer {
     const { answers, clock, abandonedCallTimeoutMs } = this.#context
-    const { length: count } = requests
-    const post = new PostAnswer(
+    return new PostAnswer(
       this.#streams.create(),
       { visit, count, isBatch },
       {
@@ -177,9 +197,6 @@ export class LegacySession {
         onStreams: (streaming) => this.#streams.add(streaming),
       },
     )
-    const { view, headers } = visit
-    for (const request of requests) this.#requests.run({ view, headers, post }, request)
-    post.begin()
   }
 
   #onReaderGone(answer: EventAnswer, post: PostAnswer | undefined): void {

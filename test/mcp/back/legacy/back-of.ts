@@ -149,6 +149,8 @@ export interface Seen {
   readonly method: string | undefined
   readonly params: JsonObject
   readonly message: JsonObject
+  /** The message as it came. */
+  readonly text: string
   readonly headers: IncomingMessage['headers']
 }
 
@@ -184,7 +186,7 @@ export async function scripted(script: Script, options: ScriptedOptions = {}) {
     const message = (text === '' ? {} : JSON.parse(text)) as JsonObject
     const { id, method, params } = message as { id: number; method?: string; params?: JsonObject }
     const { headers, method: verb = '' } = request
-    const one: Seen = { verb, id, method, params: params ?? {}, message, headers }
+    const one: Seen = { verb, id, method, params: params ?? {}, message, text, headers }
     seen.push(one)
     if (script(one, response) !== true) ordinary(one, response)
   }
