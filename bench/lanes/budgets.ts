@@ -50,6 +50,12 @@ export const LANE_BUDGETS: readonly LaneBudget[] = [
     most: TRANSLATED,
   },
   {
+    what: 'a call of a legacy client to one of several legacy servers',
+    cell: LEGACY,
+    target: 'merging legacy',
+    most: { ratio: MERGED_RATIO },
+  },
+  {
     what: 'a merged list that is kept, whole',
     cell: MERGED_LIST_KEY,
     target: 'listing',

@@ -28,8 +28,8 @@ export function renderLanes({ figures, verdicts }: LaneReport, plan: LanePlan): 
   ]
 }
 
-const introduction = `Where client and server are of different eras, or several servers are behind a route, bytes cannot just pass: messages are decoded,
-changed and encoded again. The unit here is the *straight lane* of the same gateway, in a process of its own, measured beside the others in the same
+const introduction = `Where client and server are of different eras, or several servers are behind a route, bytes cannot just pass: as a rule messages are
+decoded, changed and encoded again. The unit here is the *straight lane* of the same gateway, in a process of its own, measured beside the others in the same
 rounds. **Budgets: ${TRANSLATED_RATIO} times the straight lane for a call that is translated, ${MERGED_RATIO} times for one to one of several servers of the
 client's era, and ${MERGED_LIST_MICROS / 1_000} ms for a merged list of ${LISTED_TOOLS} tools that is kept.**`
 
@@ -74,8 +74,8 @@ after ${warmUpMs} ms of warming up; order and pinning are those of the calls abo
 
 - The budgets are about calls of 1 KiB. A legacy client's call to one of several modern servers is both translated and merged; it is held
   to the budget for translated ones.
-- Several servers are one in the words of the modern era. A legacy client's call to one of several legacy servers goes into them and back: at 1 KiB it is not yet
-  within what a merged call may cost.
+- Several servers are one in the words of the modern era. A call whose client and server are of the same era is not put into them: it
+  passes in the client's bytes, but for the tool's name, and the id where sessions are legacy, as long as nothing but a plain result comes.
 - The first answer of each measurement is parsed and compared with what the server said: id, content, structured content, and what the client's era
   wants besides (\`resultType\`, who the server is) or must not see. All others must have the bytes of the first, but for the id.
 - The servers refuse a call that lacks a header, the envelope or the session of their own era, brings along anything of the other, or has arguments of
