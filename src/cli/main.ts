@@ -1,7 +1,7 @@
 // Runs one command line and says with which code the process ends. Entered by bin.ts once the runtime is known to be fit.
 import { CommanderError } from 'commander'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
-import { complain, reportFailure, tolerateClosedPipes } from './output.ts'
+import { complain, reportFailure, tolerateClosedPipes, whenPrinted } from './output.ts'
 import { type Commands, createProgram } from './program.ts'
 
 /** Each loads what it needs when it runs, so that `--help` and `config show` do not wait for the gateway's parts. */
@@ -16,6 +16,12 @@ const commands: Commands = {
 /** `args` are those after the program's name. Never rejects. */
 export async function main(args: readonly string[]): Promise<ExitCode> {
   tolerateClosedPipes()
+  const code = await run(args)
+  await whenPrinted()
+  return code
+}
+
+async function run(args: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = exitCodes.clean
   const program = createProgram(commands, (ended) => {
     code = ended

@@ -17,6 +17,13 @@ export function print(text: string): void {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
 }
 
+/** Resolves once what was printed has left the process: a pipe takes 64 KiB at a time, and the end of the process drops the rest. */
+export async function whenPrinted(): Promise<void> {
+  const { stdout } = process
+  if (stdout.destroyed || stdout.writableLength === 0) return
+  await new Promise<void>((resolve) => stdout.write('', () => resolve()))
+}
+
 /** One line, whatever the text brought along. */
 export function complain(text: string): void {
   process.stderr.write(`${text.replaceAll(/\s*[\r\n]+\s*/g, ' ')}\n`)

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { configJsonSchema } from '../../src/config/index.ts'
-import { configFor, folderWith, runCli, startCli } from './run-cli.ts'
+import { run } from '../support/programs.ts'
+import { BIN, configFor, folderWith, runCli, startCli } from './run-cli.ts'
 
 const SECRET = 'hunter2-hunter2-hunter2-hunter2-hunter2'
 const TEXT = configFor('http://127.0.0.1:1/mcp', `sessions: {keys: ["${SECRET}"]}\n`)
@@ -32,6 +33,12 @@ describe('sallyport config schema', () => {
     const { code, stdout } = await runCli(['config', 'schema'])
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toEqual(configJsonSchema())
+  })
+
+  it('prints all of it to a reader that is late, through a pipe that holds less', async () => {
+    const program = [process.execPath, BIN, 'config', 'schema'].map((it) => `'${it}'`).join(' ')
+    const { output } = await run('sh', ['-c', `${program} | { sleep 1; cat; }`])
+    expect(JSON.parse(output)).toEqual(configJsonSchema())
   })
 
   it('does not mind a reader that has left', async () => {
