@@ -11,7 +11,8 @@ const VARIABLES = `## Environment variables
 
 - \`\${NAME}\` in a value stands for the environment variable, \`\${NAME:-default}\` for the default where it is unset or empty. A variable that is unset and has no default is a fault. They are expanded after the file was read as YAML, so what a variable holds is never taken for a key. A text that is nothing but one \`\${NAME}\` can also stand for a number, a boolean or a choice. Inside \`[ ]\` and \`{ }\`, put it in quotes.
 - \`$\${\` is a literal \`\${\`. A \`$\` without \`{\` is only itself.
-- \`SALLYPORT__PATH__TO__KEY\` sets a key over what the file says: \`__\` between levels, numbers for list items, in any case, for example \`SALLYPORT__LIMITS__MAX_BODY_BYTES=1MiB\` or \`SALLYPORT__SERVERS__WEATHER__ENDPOINTS__0__URL=http://127.0.0.1:5051/mcp\`. \`_\` also stands for a \`-\` in a server's name. Text is taken as it stands, or as YAML if it is all in quotes; a list or a map is written in YAML's flow style, \`[a, b]\`. \`\${NAME}\` is not expanded there. A variable that names no key is a fault.`
+- \`SALLYPORT__PATH__TO__KEY\` sets a key over what the file says: \`__\` between levels, numbers for list items, in any case, for example \`SALLYPORT__LIMITS__MAX_BODY_BYTES=1MiB\` or \`SALLYPORT__SERVERS__WEATHER__ENDPOINTS__0__URL=http://127.0.0.1:5051/mcp\`. \`_\` also stands for a \`-\` in a server's name. Text is taken as it stands, or as YAML if it is all in quotes; a list or a map is written in YAML's flow style, \`[a, b]\`. \`\${NAME}\` is not expanded there. A variable that names no key is a fault.
+- \`PLUGINS_CLIENT_MTLS_CERTFILE\`, \`_KEYFILE\`, \`_KEYFILE_PASSWORD\`, \`_CA_BUNDLE\`, \`_VERIFY\` and \`_CHECK_HOSTNAME\` set the key of that name in \`mcp.tls\` of every plugin with an https:// URL, over what the file says.`
 
 const SHOWN = `## What is shown
 

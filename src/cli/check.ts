@@ -19,8 +19,8 @@ async function connectAll(options: GatewayOptions, verbose: boolean): Promise<Ex
   // Only here: without --connect, nobody should wait for the gateway's parts to be loaded.
   const { probeEndpoints } = await import('../gateway/index.ts')
   const looks = await probeEndpoints(options)
-  for (const { server, endpoint, error } of looks) {
-    const name = `servers.${server}: ${endpoint}`
+  for (const { owner, endpoint, error } of looks) {
+    const name = `${owner}: ${endpoint}`
     if (error === undefined) print(`${name}: reachable`)
     else reportFailure(`${name}: ${explain(error)}`, error.cause, verbose)
   }

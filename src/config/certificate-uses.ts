@@ -6,6 +6,7 @@ import { parseAddress } from '../listener/options-schema.ts'
 import type { Environment } from './expand.ts'
 import { type Fault, formatPath, type Path } from './fault.ts'
 import { applyOverrides } from './overrides.ts'
+import { applyPluginVariables } from './plugin-variables.ts'
 import { readText } from './read-text.ts'
 import { configSchema } from './schema.ts'
 import { memberOf } from './schema-walk.ts'
@@ -20,7 +21,7 @@ export interface CertificateUse {
   readonly password: string | undefined
 }
 
-/** A certificate with its key, as `tls` of a listener or of a server names them. */
+/** A certificate with its key, as `tls` of a listener, a server or a plugin names them. */
 export interface PairUse {
   /** `listeners[0].tls`. */
   readonly path: string
@@ -44,11 +45,17 @@ export type CertificateUses =
       readonly files: readonly CertificateUse[]
       readonly pairs: readonly PairUse[]
       readonly authorities: readonly AuthorityUse[]
+      /** Names of the plugins, whose servers need certificates too. */
+      readonly plugins: readonly string[]
     }
   | { readonly ok: false; readonly faults: readonly Fault[] }
 
-const AUTHORITY_KEYS = ['client_ca_file', 'ca_cert']
-const FILE_KEYS = ['cert_file', 'pfx_file', 'crl_file', ...AUTHORITY_KEYS]
+/** The other names are those that plugins have for them. */
+const CERT_KEYS = ['cert_file', 'certfile']
+const KEY_KEYS = ['key_file', 'keyfile']
+const KEY_PASSWORD_KEYS = ['key_password', 'keyfile_password']
+const AUTHORITY_KEYS = ['client_ca_file', 'ca_cert', 'ca_bundle']
+const FILE_KEYS = [...CERT_KEYS, 'pfx_file', 'crl_file', ...AUTHORITY_KEYS]
 
 export interface UsesRequest {
   readonly file: string
@@ -63,7 +70,10 @@ export function readCertificateUses({ file, env = process.env }: UsesRequest): C
   const { value, places, faults } = readYaml(text, file, env)
   if (faults.length > 0) return { ok: false, faults }
   const document = (value ?? {}) as Record<string, unknown>
-  const wrong = applyOverrides(env, { schema: configSchema, document, places })
+  const wrong = [
+    ...applyPluginVariables(env, { document, places }),
+    ...applyOverrides(env, { schema: configSchema, document, places }),
+  ]
   if (wrong.length > 0) return { ok: false, faults: wrong }
   const maps = [...mapsIn(document, [])].filter(({ path }) => path.includes('tls'))
   const at = (written: string): string => resolve(dirname(absolute), written)
@@ -73,7 +83,15 @@ export function readCertificateUses({ file, env = process.env }: UsesRequest): C
     files,
     pairs: maps.flatMap(({ path, map }) => pairOf(document, path, map, at) ?? []),
     authorities: files.filter(({ path }) => AUTHORITY_KEYS.some((key) => path.endsWith(`.${key}`))),
+    plugins: pluginsIn(document),
   }
+}
+
+function pluginsIn(document: unknown): readonly string[] {
+  const plugins = memberOf(document, 'plugins')
+  if (!Array.isArray(plugins)) return []
+  const names = plugins.map((plugin: unknown) => memberOf(plugin, 'name'))
+  return names.filter((name) => typeof name === 'string')
 }
 
 interface FoundMap {
@@ -91,9 +109,10 @@ function* mapsIn(value: unknown, path: Path): Generator<FoundMap> {
 
 type At = (written: string) => string
 
-function textAt(map: FoundMap['map'], key: string): string | undefined {
-  const value = map[key]
-  return typeof value === 'string' && value !== '' ? value : undefined
+/** What the first of these keys says that says anything. */
+function textAt(map: FoundMap['map'], ...keys: readonly string[]): string | undefined {
+  const values = keys.map((key) => map[key])
+  return values.find((value) => typeof value === 'string' && value !== '') as string | undefined
 }
 
 function filesOf(path: Path, map: FoundMap['map'], at: At): readonly CertificateUse[] {
@@ -106,7 +125,7 @@ function filesOf(path: Path, map: FoundMap['map'], at: At): readonly Certificate
 }
 
 function pairOf(document: unknown, path: Path, map: FoundMap['map'], at: At): PairUse | undefined {
-  const [cert, key] = [textAt(map, 'cert_file'), textAt(map, 'key_file')]
+  const [cert, key] = [textAt(map, ...CERT_KEYS), textAt(map, ...KEY_KEYS)]
   const [top, index] = path
   if (cert === undefined || key === undefined) return undefined
   const isListener = top === 'listeners' && typeof index === 'number'
@@ -115,7 +134,7 @@ function pairOf(document: unknown, path: Path, map: FoundMap['map'], at: At): Pa
     purpose: isListener ? 'server' : 'client',
     certFile: at(cert),
     keyFile: at(key),
-    keyPassword: textAt(map, 'key_password'),
+    keyPassword: textAt(map, ...KEY_PASSWORD_KEYS),
     // Further certificates of a listener are chosen by the names that they have, so nothing but they know them.
     hosts:
       isListener && path.length === 3

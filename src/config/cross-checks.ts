@@ -5,6 +5,7 @@ import { checkAddresses } from './address-checks.ts'
 import type { Draft } from './draft.ts'
 import type { Path } from './fault.ts'
 import { checkListeners } from './listener-checks.ts'
+import { checkPlugins, pluginRemarks } from './plugin-checks.ts'
 import { checkReach, isLoopbackAddress, remarksOnReach } from './reach-checks.ts'
 import type { ListenerDocument } from './schema.ts'
 import { suggest } from './suggest.ts'
@@ -36,6 +37,7 @@ export function crossCheck(draft: Draft, isWritten: IsWritten): readonly Finding
     ...checkListeners(draft, isWritten),
     ...checkTimeouts(draft, isWritten),
     ...checkRoutes(draft),
+    ...checkPlugins(draft),
   ]
 }
 
@@ -50,7 +52,7 @@ export function remarks(draft: Draft): readonly Remark[] {
       found.push({ path: ['listeners', index, 'listen'], message })
     }
   }
-  return [...found, ...remarksOnReach(draft)]
+  return [...found, ...pluginRemarks(draft), ...remarksOnReach(draft)]
 }
 
 function checkHttp2(index: number, { tls, http2 }: ListenerDocument): Finding[] {

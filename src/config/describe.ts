@@ -27,7 +27,7 @@ export function describeConfig(): readonly DescribedKey[] {
       expected: notes.expected,
       default: defaultOf(schema),
       only,
-      required: schema._zod.optin !== 'optional',
+      required: schema._zod.optin === undefined,
       shown: notesOf(itemOf(schema)).shown !== undefined,
     }
   })

@@ -22,6 +22,11 @@ interface Indexed<T> {
   readonly value: T
 }
 
+interface DraftPlugin {
+  readonly name: string
+  readonly isDisabled: boolean
+}
+
 export interface Draft {
   /** Those that speak HTTP. */
   readonly listeners: readonly Indexed<ListenerDocument>[]
@@ -34,6 +39,8 @@ export interface Draft {
   readonly tls: readonly Indexed<NonNullable<ListenerDocument['tls']>>[]
   readonly serverNames: readonly string[]
   readonly routes: readonly Indexed<RouteDocument>[]
+  /** Those that have a name, whatever else is wrong with them. */
+  readonly plugins: readonly Indexed<DraftPlugin>[]
   /** Undefined when one of the two is wrong in itself. */
   readonly timeouts: Pick<LimitsDocument, 'header_timeout' | 'request_timeout'> | undefined
   readonly adminListen: string | undefined
@@ -61,10 +68,20 @@ export function draftOf(value: unknown): Draft {
     })),
     serverNames: names,
     routes: salvageItems(routeSchema, memberOf(value, 'routes')),
+    plugins: pluginsOf(memberOf(value, 'plugins')),
     timeouts: timeoutsSchema.safeParse(memberOf(value, 'limits') ?? {}).data,
     adminListen: admin?.listen,
     insecureAllowPublic: memberOf(value, 'insecure_allow_public') === true,
   }
+}
+
+function pluginsOf(plugins: unknown): readonly Indexed<DraftPlugin>[] {
+  if (!Array.isArray(plugins)) return []
+  return plugins.flatMap((plugin: unknown, index) => {
+    const name = memberOf(plugin, 'name')
+    if (typeof name !== 'string') return []
+    return [{ index, value: { name, isDisabled: memberOf(plugin, 'mode') === 'disabled' } }]
+  })
 }
 
 function speaksHttp(listener: unknown): boolean {

@@ -11,6 +11,7 @@ import { comparePlaces, type Fault, formatPath, type Path, type Warning } from '
 import { toFaults } from './issues.ts'
 import { applyOverrides } from './overrides.ts'
 import type { Places } from './places.ts'
+import { applyPluginVariables } from './plugin-variables.ts'
 import { readText } from './read-text.ts'
 import { typeReferences } from './references.ts'
 import { configSchema } from './schema.ts'
@@ -65,6 +66,7 @@ function check({ text, file, env, folder }: Source): LoadedConfig {
   const value = source.value ?? Object.create(null)
   const faults = [...source.faults]
   if (isMap(value)) {
+    faults.push(...applyPluginVariables(env, { document: value, places }))
     faults.push(...applyOverrides(env, { schema: configSchema, document: value, places }))
   }
   typeReferences(configSchema, value, source.references)

@@ -6,6 +6,7 @@ import { gatewayShape } from '../gateway/options-schema.ts'
 import { listenerShape, passthroughShape, socketLimitsShape } from '../listener/options-schema.ts'
 import { messageLimitsShape, sessionsSchema } from '../mcp/options.ts'
 import { auditSchema, logSchema } from '../observability/options.ts'
+import { pluginSchema } from '../plugins/options-schema.ts'
 import { serverNameField } from '../routing/options.ts'
 import { routeSchema, serverSchema } from './server-schema.ts'
 
@@ -35,6 +36,9 @@ export const limitsSchema = section({ ...socketLimitsShape, ...messageLimitsShap
 
 const { admin, ...wholeShape } = gatewayShape
 
+/** Each is asked in turn, and waited for. */
+const MAX_PLUGINS = 64
+
 export const configSchema = section(
   {
     listeners: list(anyListenerSchema, {
@@ -63,6 +67,15 @@ export const configSchema = section(
       .optional()
       .describe(
         'Which path leads to which servers. Needed, with `servers`, unless every listener has `passthrough`.',
+      ),
+    plugins: list(pluginSchema, {
+      expected: 'a list of plugins',
+      mend: 'write: plugins: [{name: Redact, kind: external, hooks: [tool_post_invoke], mcp: {url: "http://127.0.0.1:8000/mcp"}}]',
+      max: MAX_PLUGINS,
+    })
+      .default([])
+      .describe(
+        'Servers of your own that inspect or change calls on their way, or refuse them. See docs/guide/plugins.md.',
       ),
     limits: limitsSchema.prefault({}).describe('Budgets of every listener and every message.'),
     sessions: sessionsSchema.prefault({}).describe('Sessions of legacy clients.'),

@@ -4,6 +4,7 @@ import { section, withNotes } from '../core/fields.ts'
 import { legacyBackShape } from '../mcp/back/legacy/options.ts'
 import { routeCatalogShape, serverCatalogShape } from '../mcp/catalog/options.ts'
 import { channelShape } from '../mcp/front/channel/options.ts'
+import { routePluginsShape } from '../plugins/options-schema.ts'
 import { routeShape, serverKind, serverShape } from '../routing/options.ts'
 import { httpServerShape, stdioServerShape } from '../upstream/options-schema.ts'
 
@@ -32,6 +33,11 @@ export const serverSchema = withNotes(z.union([httpServerSchema, stdioServerSche
   pick: (value) => (serverKind(value) === 'http' ? 0 : 1),
 })
 
-export const routeSchema = section({ ...routeShape, ...routeCatalogShape, ...channelShape })
+export const routeSchema = section({
+  ...routeShape,
+  ...routePluginsShape,
+  ...routeCatalogShape,
+  ...channelShape,
+})
 
 export type RouteDocument = z.output<typeof routeSchema>

@@ -20,6 +20,7 @@ import { toChannelLimits, toChannelOptions } from '../mcp/front/channel/options.
 import { toFrontOptions } from '../mcp/front/options.ts'
 import { toMcpLimits, toSessionOptions } from '../mcp/options.ts'
 import { toAuditOptions, toLogOptions } from '../observability/options.ts'
+import { pluginsOfRoute, toPluginOptions } from '../plugins/options-schema.ts'
 import { toRouteOptions, toServerOptions } from '../routing/options.ts'
 import { pickBaseVariables } from '../upstream/options.ts'
 import type { Environment } from './expand.ts'
@@ -62,9 +63,11 @@ export function toGatewayOptions(
     routes:
       document.routes?.map((route) => ({
         ...toRouteOptions(route),
+        plugins: pluginsOfRoute(route, document.plugins),
         catalog: toCatalogOptions(route),
         channels: toChannelOptions(route),
       })) ?? [],
+    plugins: document.plugins.map((plugin) => toPluginOptions(plugin, resolvePath)),
     limits: toMcpLimits(document.limits),
     sessions: toSessionOptions(document.sessions),
     channelLimits: toChannelLimits(document.limits.channels),

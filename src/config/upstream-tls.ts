@@ -1,21 +1,18 @@
-// TLS towards servers: where `servers.*.tls` and `endpoints[].tls` hold, whether their files can be used, and who may be
+// TLS towards servers and plugins: where `servers.*.tls` and `endpoints[].tls` hold, whether their files can be used, and who may be
 // called without TLS. What is in the files is tls's business.
 import {
   type ClientTlsDocument,
-  clientTlsSchema,
   type MaterialPart,
   mergeClientTls,
   readClientMaterial,
   toClientTlsOptions,
   warnAboutClientTls,
 } from '../tls/index.ts'
-import { serverKind } from '../routing/options.ts'
 import { cleartextWarning, isCleartextAbroad } from '../upstream/index.ts'
-import { endpointKind } from '../upstream/options-schema.ts'
 import type { Finding, Remark } from './cross-checks.ts'
-import { salvage } from './draft.ts'
 import type { Path } from './fault.ts'
-import { memberOf } from './schema-walk.ts'
+import { type HttpEndpoint, type HttpServer, serversOf } from './http-servers.ts'
+import { checkOtherNames, pluginServersOf } from './plugin-tls.ts'
 import { checkClientTlsKeys, type WrongKey } from './upstream-tls-keys.ts'
 
 type Key = keyof ClientTlsDocument
@@ -26,36 +23,26 @@ interface Place {
   readonly pathOf: (key: Key) => Path
 }
 
-interface HttpEndpoint {
-  readonly path: Path
-  readonly url: URL
-  readonly tls: ClientTlsDocument | undefined
-}
-
-interface HttpServer {
-  readonly path: Path
-  readonly tls: ClientTlsDocument | undefined
-  readonly http2: boolean
-  readonly allowsCleartext: boolean
-  readonly endpoints: readonly HttpEndpoint[]
-}
-
 export interface UpstreamTlsContext {
   readonly resolvePath: (written: string) => string
   readonly nowMs: number
 }
 
 export function checkUpstreamTls(value: unknown, context: UpstreamTlsContext): readonly Finding[] {
-  return serversOf(value).flatMap((server) => [
-    ...checkCleartext(server),
-    ...checkUse(server),
-    ...placesOf(server).flatMap((place) => {
-      const wrong = checkClientTlsKeys(place.tls)
-      // What is in the files hangs on keys that are right.
-      const all = wrong.length > 0 ? wrong : checkFiles(place.tls, context)
-      return all.map(({ key, ...finding }) => ({ path: place.pathOf(key), ...finding }))
-    }),
-  ])
+  return [
+    ...checkOtherNames(value),
+    ...allOf(value).flatMap((server) => [
+      ...checkCleartext(server),
+      ...checkUse(server),
+      ...placesOf(server).flatMap((place) => {
+        const wrong = checkClientTlsKeys(place.tls)
+        // What is in the files hangs on keys that are right.
+        const isFit = wrong.length === 0 && server.isInUse
+        const all = isFit ? checkFiles(place.tls, context) : wrong
+        return all.map((each) => ({ path: place.pathOf(each.key), ...server.inWrittenNames(each) }))
+      }),
+    ]),
+  ]
 }
 
 /** What is unsafe and was asked for. The gateway says the same at every start. */
@@ -63,53 +50,30 @@ export function upstreamTlsRemarks(
   value: unknown,
   { resolvePath }: Pick<UpstreamTlsContext, 'resolvePath'>,
 ): readonly Remark[] {
-  return serversOf(value).flatMap((server) => [
-    ...server.endpoints.flatMap(({ path, url }) =>
-      cleartextWarning(url).map((message) => ({ path: [...path, 'url'], message })),
-    ),
-    ...placesOf(server).flatMap(({ tls, pathOf }) =>
-      warnAboutClientTls(toClientTlsOptions(tls, resolvePath)).map(({ key, message }) => ({
-        path: pathOf(key),
-        message,
-      })),
-    ),
-  ])
+  return allOf(value)
+    .filter(({ isInUse }) => isInUse)
+    .flatMap((server) => [
+      ...server.endpoints.flatMap(({ path, url }) =>
+        cleartextWarning(url).map((message) => ({ path: [...path, 'url'], message })),
+      ),
+      ...placesOf(server).flatMap(({ tls, pathOf }) =>
+        warnAboutClientTls(toClientTlsOptions(tls, resolvePath)).map(({ key, message }) => ({
+          path: pathOf(key),
+          message,
+        })),
+      ),
+    ])
 }
 
-function serversOf(value: unknown): readonly HttpServer[] {
-  const servers = memberOf(value, 'servers')
-  if (typeof servers !== 'object' || servers === null) return []
-  return Object.entries(servers).flatMap(([name, server]) => {
-    if (serverKind(server) !== 'http') return []
-    const path = ['servers', name]
-    const endpoints = memberOf(server, 'endpoints')
-    return {
-      path,
-      tls: salvage(clientTlsSchema, memberOf(server, 'tls')),
-      http2: memberOf(server, 'http2') === true,
-      allowsCleartext: memberOf(server, 'allow_cleartext') === true,
-      endpoints: Array.isArray(endpoints)
-        ? endpoints.flatMap((endpoint, index) =>
-            endpointOf(endpoint, [...path, 'endpoints', index]),
-          )
-        : [],
-    }
-  })
+function allOf(value: unknown): readonly HttpServer[] {
+  return [...serversOf(value), ...pluginServersOf(value)]
 }
 
-function endpointOf(endpoint: unknown, path: Path): readonly HttpEndpoint[] {
-  if (endpointKind(endpoint) !== 'http') return []
-  const written = memberOf(endpoint, 'url')
-  if (typeof written !== 'string' || !/^https?:/.test(written) || !URL.canParse(written)) return []
-  const tls = salvage(clientTlsSchema, memberOf(endpoint, 'tls'))
-  return [{ path, url: new URL(written), tls }]
-}
-
-function placesOf({ path, tls: shared, endpoints }: HttpServer): readonly Place[] {
+function placesOf({ path, tls: shared, nameOf, endpoints }: HttpServer): readonly Place[] {
   const secure = endpoints.filter(isSecure)
   const places: Place[] = []
   if (shared !== undefined && secure.some(({ tls }) => tls === undefined)) {
-    places.push({ tls: shared, pathOf: (key) => [...path, 'tls', key] })
+    places.push({ tls: shared, pathOf: (key) => [...path, 'tls', nameOf(key)] })
   }
   for (const { path: own, tls } of secure) {
     const merged = tls && mergeClientTls(shared, tls)
@@ -123,7 +87,7 @@ function placesOf({ path, tls: shared, endpoints }: HttpServer): readonly Place[
   return places
 }
 
-function checkCleartext({ allowsCleartext, endpoints }: HttpServer): readonly Finding[] {
+function checkCleartext({ kind, allowsCleartext, endpoints }: HttpServer): readonly Finding[] {
   if (allowsCleartext) return []
   return endpoints
     .filter(({ url }) => isCleartextAbroad(url))
@@ -131,7 +95,7 @@ function checkCleartext({ allowsCleartext, endpoints }: HttpServer): readonly Fi
       path: [...path, 'url'],
       expected: 'https:// to another machine',
       got: JSON.stringify(url.origin),
-      mend: 'use https://, or set allow_cleartext: true on the server',
+      mend: `use https://, or set allow_cleartext: true ${kind === 'server' ? 'on the server' : 'beside it'}`,
     }))
 }
 

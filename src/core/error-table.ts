@@ -442,6 +442,24 @@ export const errorTable = {
     meaning:
       'The server of the legacy era does not know the gateway’s session any more, as after a restart, and refused the call (404); by MCP it did not run. The next call begins a new session.',
   },
+  GW_PLUGIN_DENIED: {
+    source: 'client',
+    status: 403,
+    rpcCode: INVALID_REQUEST,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'A plugin of the route refused the call, or what came of it; the message says which one, and why in its words. After a tool_post_invoke, prompt_post_fetch or resource_post_fetch the call has run.',
+  },
+  GW_PLUGIN_FAILED: {
+    source: 'upstream',
+    status: 502,
+    rpcCode: INTERNAL,
+    level: 'warn',
+    retry: 'never',
+    meaning:
+      'A plugin of the route with mode enforce could not be reached, did not answer within its timeout, answered with something that is no answer to a hook, or did not say its hooks where they are not written; the log line with the same request id says which one and why. The call may have run.',
+  },
 } as const satisfies Record<string, ErrorRow>
 
 /** A code of the table, the stable name to match on. */

@@ -1,6 +1,5 @@
 // Pools and options to the protocol stage: what backs a server has, what a route shows of its servers, and the endpoint that
 // every exchange on a route goes to.
-import { randomBytes } from 'node:crypto'
 import type { Clock, Part } from '../core/index.ts'
 import {
   AnswerPlaces,
@@ -10,6 +9,7 @@ import {
   createMergedView,
   createModernBack,
   createNamedTools,
+  createPluggedView,
   LegacyFront,
   McpEndpoint,
   ModernFront,
@@ -23,15 +23,24 @@ import {
   type MergedView,
 } from '../mcp/index.ts'
 import type { Log, Metrics } from '../observability/index.ts'
+import type { HookChain } from '../plugins/index.ts'
 import type { EndpointPool } from '../routing/index.ts'
 import type { GatewayOptions, GatewayRouteOptions, GatewayServerOptions } from './options.ts'
 
-export interface McpBuildContext {
+/** What everything that speaks to servers needs. */
+export interface ServerBuildContext {
   readonly log: Log
   readonly metrics: Metrics
   readonly clock: Clock
   /** Secrets that seal what clients carry; the first seals. */
   readonly keys: readonly string[]
+  /** This gateway's name in Via (RFC 9110 §7.6.3), unique per process. */
+  readonly viaName: string
+}
+
+export interface McpBuildContext extends ServerBuildContext {
+  /** The plugins of these names. Undefined: none is asked. */
+  readonly hooksOf: (plugins: readonly string[]) => HookChain | undefined
   readonly onCall: (report: CallReport) => void
 }
 
@@ -79,7 +88,7 @@ export function buildMcp(
     limits,
     seal: new SessionSeal(keys),
     clock,
-    viaName: `sallyport-${randomBytes(4).toString('hex')}`,
+    viaName: context.viaName,
     modernFront,
     legacyFront,
     onStreamOpen: ({ path }) => metrics.eventStreams.inc(path),
@@ -114,10 +123,10 @@ export function buildMcp(
   }
 }
 
-function buildServer(
+export function buildServer(
   options: GatewayServerOptions,
   pool: EndpointPool,
-  { clock, keys, metrics, ...context }: McpBuildContext,
+  { clock, keys, metrics, ...context }: ServerBuildContext,
 ): BuiltServer {
   const { name } = options
   const log = context.log.with({ server: name })
@@ -138,6 +147,22 @@ interface RouteBuildContext extends McpBuildContext {
 }
 
 function buildRoute(
+  options: GatewayRouteOptions,
+  servers: ReadonlyMap<string, BuiltServer>,
+  context: RouteBuildContext,
+): McpRoute {
+  const route = buildBareRoute(options, servers, context)
+  const hooks = context.hooksOf(options.plugins)
+  if (hooks === undefined) return route
+  const view = createPluggedView(route.view, hooks, {
+    route: route.path,
+    servers: route.servers,
+  })
+  // What passes unread would pass its plugins.
+  return { ...route, straight: undefined, tools: undefined, view }
+}
+
+function buildBareRoute(
   { path, servers: names, catalog, channels }: GatewayRouteOptions,
   servers: ReadonlyMap<string, BuiltServer>,
   { clock, keys, log, metrics, merged }: RouteBuildContext,

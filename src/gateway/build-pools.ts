@@ -53,8 +53,8 @@ function sharedTls(server: string, context: PoolBuildContext): TlsOf {
     const options = endpoint.tls ?? DEFAULT_CLIENT_TLS
     const known = made.get(options)
     if (known !== undefined) return known
-    const name =
-      made.size === 0 ? `server ${server}` : `server ${server}, ${endpointName(endpoint)}`
+    const source = sourceName(server)
+    const name = made.size === 0 ? source : `${source}, ${endpointName(endpoint)}`
     const tls = createClientTls(options, {
       name,
       clock,
@@ -64,6 +64,11 @@ function sharedTls(server: string, context: PoolBuildContext): TlsOf {
     made.set(options, tls)
     return tls
   }
+}
+
+/** How logs, metrics and warnings call what has TLS of its own: `server weather`, `plugin Redact`, whose pool is called so. */
+export function sourceName(pool: string): string {
+  return pool.startsWith('plugin ') ? pool : `server ${pool}`
 }
 
 interface MemberContext extends PoolBuildContext {

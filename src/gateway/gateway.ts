@@ -14,6 +14,7 @@ import { createLog, createMetrics, type Log, type Metrics } from '../observabili
 import { createRouter, type EndpointPool } from '../routing/index.ts'
 import { createAdminListener } from './admin-listener.ts'
 import { buildMcp, type McpParts } from './build-mcp.ts'
+import { buildPluginPools, buildPlugins, type PluginParts } from './build-plugins.ts'
 import { buildPools } from './build-pools.ts'
 import { GatewayAudit, unsafeAsWhole } from './gateway-audit.ts'
 import type { HealthSource, Readiness } from './health.ts'
@@ -72,6 +73,7 @@ class RunningGateway implements Gateway {
   readonly #metrics: Metrics
   readonly #clock: Clock
   readonly #pools: readonly EndpointPool[]
+  readonly #pluginPools: readonly EndpointPool[]
   readonly #listeners: Listener[] = []
   /** Those that only redirect, with the names they were configured by. */
   readonly #redirects: { readonly name: string; readonly listener: Listener }[] = []
@@ -80,6 +82,7 @@ class RunningGateway implements Gateway {
   readonly #audit: GatewayAudit
   #admin: Listener | undefined
   #mcp: McpParts | undefined
+  #plugins: PluginParts | undefined
   #readiness: Readiness = 'starting'
   #stopping: Promise<void> | undefined
 
@@ -95,13 +98,19 @@ class RunningGateway implements Gateway {
       audit: this.#audit.events,
       intervalMs: options.tlsReloadIntervalMs,
       listeners: () => this.#listeners,
-      pools: () => this.#pools,
+      pools: () => this.#allPools,
     })
-    this.#pools = buildPools(options.servers, {
+    const context = {
       ...tools,
       baseEnv: options.childEnv,
       onPeerCertificate: this.#tlsWatch.onPeerCertificate,
-    })
+    }
+    this.#pools = buildPools(options.servers, context)
+    this.#pluginPools = buildPluginPools(options.plugins, context)
+  }
+
+  get #allPools(): readonly EndpointPool[] {
+    return [...this.#pools, ...this.#pluginPools]
   }
 
   get addresses(): Gateway['addresses'] {
@@ -124,15 +133,17 @@ class RunningGateway implements Gateway {
     await this.#audit.open()
     const keys = await this.#sessionKeys()
     const reporter = createReporter(this.#log, this.#metrics, this.#options.log)
+    const viaName = `sallyport-${randomBytes(4).toString('hex')}`
+    const context = { log: this.#log, metrics: this.#metrics, clock: this.#clock, keys, viaName }
+    const plugins = buildPlugins(this.#options.plugins, this.#pluginPools, context)
+    this.#plugins = plugins
     const mcp = buildMcp(this.#options, this.#pools, {
-      log: this.#log,
-      metrics: this.#metrics,
-      clock: this.#clock,
-      keys,
+      ...context,
+      hooksOf: (names) => plugins.hooksOf(names),
       onCall: (report) => reporter.onCall(report),
     })
     this.#mcp = mcp
-    await Promise.all(this.#pools.map((pool) => pool.start()))
+    await Promise.all(this.#allPools.map((pool) => pool.start()))
     await mcp.start()
     for (const listener of this.#options.listeners) await this.#listen(listener, mcp, reporter)
     await this.#listenAdmin(reporter)
@@ -174,7 +185,8 @@ class RunningGateway implements Gateway {
     this.#mcp?.channels.drain()
     await listenersEnd
     await this.#mcp?.stop(deadlineMs)
-    await Promise.all(this.#pools.map((pool) => pool.stop(deadlineMs)))
+    await this.#plugins?.stop()
+    await Promise.all(this.#allPools.map((pool) => pool.stop(deadlineMs)))
     await this.#tlsWatch.stop()
     await this.#admin?.stop(0)
     await this.#audit.stop()
@@ -185,7 +197,7 @@ class RunningGateway implements Gateway {
   #health(audience: Audience): HealthSource {
     return {
       readiness: () => this.#readiness,
-      pools: this.#pools,
+      pools: this.#allPools,
       warnings: () => this.#tlsWatch.warnings(audience),
     }
   }

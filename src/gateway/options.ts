@@ -7,6 +7,7 @@ import type { ChannelLimits, ChannelOptions } from '../mcp/front/channel/options
 import type { FrontOptions } from '../mcp/front/options.ts'
 import type { McpLimits, SessionOptions } from '../mcp/options.ts'
 import type { AuditOptions, LogOptions } from '../observability/options.ts'
+import type { PluginOptions } from '../plugins/options.ts'
 import type { RouteOptions, ServerOptions } from '../routing/options.ts'
 
 export interface GatewayListenerOptions extends ListenerOptions, HostOriginOptions {
@@ -25,6 +26,8 @@ export interface GatewayServerOptions extends ServerOptions {
 }
 
 export interface GatewayRouteOptions extends RouteOptions {
+  /** Names of those of `plugins` that are asked; never one that is disabled. */
+  readonly plugins: readonly string[]
   /** How the servers are made one, where they are several or their tools are not offered as they are. */
   readonly catalog: CatalogOptions
   /** Transports that it takes beside Streamable HTTP. */
@@ -41,6 +44,8 @@ export interface GatewayOptions {
   readonly listeners: readonly GatewayListenerOptions[]
   readonly servers: readonly GatewayServerOptions[]
   readonly routes: readonly GatewayRouteOptions[]
+  /** In the order of the config; with those that are disabled. */
+  readonly plugins: readonly PluginOptions[]
   readonly limits: McpLimits
   readonly sessions: SessionOptions
   /** What is kept for clients whose sessions and subscriptions are the gateway's own. */

@@ -14,6 +14,7 @@ import {
   type ServerTls,
   type TlsSource,
 } from '../tls/index.ts'
+import { sourceName } from './build-pools.ts'
 import type { UnsafeSetting } from './gateway-audit.ts'
 
 /** Shown of each kind at most; the metrics and the log have all. */
@@ -96,14 +97,14 @@ export class TlsWatch implements Part {
     return this.#context.listeners().flatMap(({ tls }) => tls ?? [])
   }
 
-  /** What listeners and servers warn of at every start. Each sentence begins with the option: `insecure_skip_verify: …`. */
+  /** What listeners, servers and plugins warn of at every start. Each sentence begins with the option: `insecure_skip_verify: …`. */
   get unsafe(): readonly UnsafeSetting[] {
     const ofListeners = this.#ofListeners.flatMap(({ name: source, warnings }) =>
       warnings.map((problem) => ({ source, option: optionOf(problem), problem })),
     )
     const ofPools = this.#context.pools().flatMap(({ server, warnings }) =>
       warnings.map((problem) => {
-        return { source: `server ${server}`, server, option: optionOf(problem), problem }
+        return { source: sourceName(server), server, option: optionOf(problem), problem }
       }),
     )
     return [...ofListeners, ...ofPools]

@@ -29,6 +29,8 @@ export interface Metrics {
   readonly sessions: Reading
   readonly upstreamSessions: Reading<'server'>
   readonly parkedCalls: Reading<'server'>
+  readonly pluginCalls: Counter<'plugin' | 'hook' | 'outcome'>
+  readonly pluginSeconds: DurationTally<'plugin'>
   readonly catalogMissing: Counter<'server'>
   readonly catalogConflicts: Counter<'server'>
   readonly tlsReloads: Counter<'source' | 'result'>
@@ -113,6 +115,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     ),
     eventStreams: eventStreams(registry),
     ...mcpMetrics(registry),
+    ...pluginMetrics(registry),
     ...tlsMetrics(registry),
     auditFailures: auditFailures(registry),
   }
@@ -156,6 +159,25 @@ function mcpMetrics(
       labelNames: ['server'],
       registers,
     }),
+  }
+}
+
+function pluginMetrics(registry: Registry): Pick<Metrics, 'pluginCalls' | 'pluginSeconds'> {
+  const pluginSeconds = new DurationTally({
+    name: 'sallyport_plugin_duration_seconds',
+    help: 'Time that plugins took for one hook.',
+    label: 'plugin',
+    boundsSeconds: DURATION_BUCKETS_SECONDS,
+  })
+  registry.registerMetric(pluginSeconds.asMetric())
+  return {
+    pluginCalls: new Counter({
+      name: 'sallyport_plugin_calls_total',
+      help: 'Times that plugins were asked, by outcome: passed, changed, denied (a violation), failed (out of reach, too late, or no answer to a hook); whatever the mode of the plugin makes of it.',
+      labelNames: ['plugin', 'hook', 'outcome'],
+      registers: [registry],
+    }),
+    pluginSeconds,
   }
 }
 

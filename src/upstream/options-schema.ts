@@ -24,14 +24,18 @@ import {
 } from '../tls/index.ts'
 import type { HttpEndpointOptions, HttpSseOptions, StdioEndpointOptions } from './options.ts'
 
-const urlEndpointSchema = section({
-  url: text({
+/** Where something that speaks MCP over HTTP is reached. */
+export const endpointUrlField = () =>
+  text({
     expected: 'an http:// or https:// URL without user info and fragment',
     mend: 'write it like "http://127.0.0.1:5051/mcp"',
     pattern: /^https?:\/\/[^\s/?#@]+(?:[/?][^\s#]*)?$/,
     check: (written) => URL.canParse(written),
     shown: 'as-url',
-  }).describe(
+  })
+
+const urlEndpointSchema = section({
+  url: endpointUrlField().describe(
     'MCP endpoint of the replica (Streamable HTTP). The final one: redirects are not followed (GW_UPSTREAM_REDIRECT). A query is passed on with every call and is never shown. Plain `http://` to another machine needs `allow_cleartext: true`.',
   ),
   tls: clientTlsSchema

@@ -14,7 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tls: ['core', 'observability'],
   upstream: ['core', 'wire', 'observability', 'tls'],
   routing: ['core', 'wire', 'observability', 'upstream'],
-  mcp: ['core', 'wire', 'observability', 'routing', 'upstream'],
+  plugins: ['core', 'wire', 'observability', 'tls', 'upstream'],
+  mcp: ['core', 'wire', 'observability', 'plugins', 'routing', 'upstream'],
   admission: ['core', 'wire', 'observability', 'tls', 'mcp', 'routing', 'upstream'],
   listener: ['core', 'observability', 'tls', 'admission', 'mcp', 'routing', 'upstream'],
   gateway: [
@@ -26,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'listener',
     'admission',
     'mcp',
+    'plugins',
     'routing',
     'upstream',
   ],
@@ -36,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'listener',
     'admission',
     'mcp',
+    'plugins',
     'routing',
     'upstream',
     'gateway',
@@ -144,6 +147,11 @@ describe('the architecture', () => {
   it.each([
     ['a stage that looks back', 'routing/x.ts', "import { a } from '../mcp/index.ts'"],
     ['a pure room with a dependency', 'wire/x.ts', "import { a } from '../upstream/index.ts'"],
+    [
+      'a plugin that knows of the protocol stage',
+      'plugins/x.ts',
+      "import { a } from '../mcp/index.ts'",
+    ],
     ['an import past the front door', 'mcp/x.ts', "import { a } from '../routing/pool.ts'"],
     ['a lazy import', 'core/x.ts', "await import('../wire/index.ts')"],
     ['a re-export', 'core/x.ts', "export * from '../wire/index.ts'"],

@@ -1,10 +1,12 @@
 // Both sides of mutual TLS with a plugin, started as the examples stand and with the certificates that the program makes: a
-// gateway that calls the plugin, and one before the plugin that lets nobody else through.
+// gateway that asks the plugin about calls, and one before the plugin that lets nobody else through.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { startEverythingServer } from '../fixtures/everything-server/server.ts'
+import { startPluginServer } from '../fixtures/plugin-server/server.ts'
+import { modernRequest } from '../support/mcp-messages.ts'
 import { hasTool, run } from '../support/programs.ts'
-import { startHttpServer } from '../support/servers.ts'
 import { folderWith, runCli, startCli } from './run-cli.ts'
 import { call, serveExample } from './run-example.ts'
 
@@ -33,87 +35,162 @@ async function makeCertificates(): Promise<string> {
   return folder
 }
 
-async function servePlugin(folder: string) {
-  const plugin = await startHttpServer((request, response) => {
-    request.resume().on('end', () => {
-      response.setHeader('content-type', 'application/json')
-      response.end('{"jsonrpc":"2.0","id":1,"result":{}}')
-    })
+/** The plugin behind the gateway that lets nobody but its user through. */
+async function servePlugin(folder: string, onConfig?: (name: string) => object) {
+  const plugin = await startPluginServer({
+    ...(onConfig !== undefined && { onConfig }),
+    onHook: ({ hook, payload }) => {
+      if (hook !== 'tool_pre_invoke') return {}
+      const { name, args } = payload as { name: string; args: { text: string } }
+      const text = args.text.replaceAll('crap', 'crud')
+      return { modified_payload: { name, args: { text } } }
+    },
   })
   const served = await serveExample('tls/plugin-server.yaml', {
     env: { PLUGIN_URL: plugin.url },
     folder,
   })
-  return { ...served, port: new URL(served.url).port }
+  return { ...served, plugin, port: new URL(served.url).port }
 }
 
-/** The gateway that uses the plugin, by name at its first endpoint and by address at its second. */
-function servePluginsUser(
+const KEY = 'SALLYPORT__PLUGINS__0__MCP__'
+
+/** The gateway that asks the plugin about calls of a server that echoes. */
+async function servePluginsUser(
   folder: string,
   port: string,
-  env: Readonly<Record<string, string>> = {},
+  { host = '127.0.0.1', env = {} }: { host?: string; env?: Readonly<Record<string, string>> } = {},
 ) {
-  const key = (endpoint: number): string =>
-    `SALLYPORT__SERVERS__REPLACE_BAD_WORDS__ENDPOINTS__${endpoint}__URL`
+  const server = await startEverythingServer()
+  onTestFinished(() => server.close())
+  const url = `https://${host}:${port}/mcp`
   return serveExample('tls/plugin.yaml', {
-    env: {
-      [key(0)]: `https://localhost:${port}/mcp`,
-      [key(1)]: `https://127.0.0.1:${port}/mcp`,
-      ...env,
-    },
+    env: { SERVER_URL: server.url, [`${KEY}URL`]: url, ...env },
     folder,
   })
 }
 
+const ECHO = modernRequest('tools/call', { name: 'echo', arguments: { text: 'oh crap' } })
+
+/** What becomes of a call. */
+async function echoed(url: string): Promise<unknown> {
+  const { status, body } = await call(`${url}/mcp`, {}, ECHO)
+  const text = /^data: (\{.*\})$/m.exec(body)?.[1] ?? body
+  const { result, error } = JSON.parse(text) as {
+    readonly result?: { readonly content: readonly { readonly text: string }[] }
+    readonly error?: { readonly data: { readonly code: string } }
+  }
+  return status === 200 ? result?.content[0]?.text : [status, error?.data.code]
+}
+
 describe('plugin.yaml and plugin-server.yaml', () => {
-  it('carry calls from the one to the other', async () => {
+  it('let the plugin change a call', async () => {
     const folder = await makeCertificates()
-    const { port } = await servePlugin(folder)
+    const { port, plugin } = await servePlugin(folder)
     const { url, line } = await servePluginsUser(folder, port)
-    for (let count = 0; count < 2; count++) expect((await call(`${url}/mcp`)).status).toBe(200)
+    expect(await echoed(url)).toBe('oh crud')
+    expect(plugin.asked.map(({ hook }) => hook)).toEqual(['tool_pre_invoke', 'tool_post_invoke'])
+    expect(new Set(plugin.asked.map((asked) => asked.plugin))).toEqual(new Set([PLUGIN]))
     await line(/"level":"warn".*check_hostname is false/)
   })
 
   it('refuse an address that the certificate does not have, when names are checked', async () => {
     const folder = await makeCertificates()
-    const { port } = await servePlugin(folder)
-    const checked = 'SALLYPORT__SERVERS__REPLACE_BAD_WORDS__ENDPOINTS__1__TLS__CHECK_HOSTNAME'
-    const { url, line } = await servePluginsUser(folder, port, { [checked]: 'true' })
+    const { port, plugin } = await servePlugin(folder)
+    const env = { [`${KEY}TLS__CHECK_HOSTNAME`]: 'true' }
+    const { url, line } = await servePluginsUser(folder, port, { env })
+    expect(await echoed(url)).toEqual([502, 'GW_PLUGIN_FAILED'])
     await line(
       /TLS handshake failed: the endpoint’s certificate is not for 127\.0\.0\.1: it is for ReplaceBadWordsPlugin, mcp-plugin-ReplaceBadWordsPlugin, localhost; correct the URL/,
     )
-    // The other endpoint has a name that it is for.
-    expect((await call(`${url}/mcp`)).status).toBe(200)
+    expect(plugin.asked).toEqual([])
+    const byName = await servePluginsUser(folder, port, { host: 'localhost', env })
+    expect(await echoed(byName.url)).toBe('oh crud')
+  })
+
+  it('refuse calls when the gateway does not show who it is', async () => {
+    const folder = await makeCertificates()
+    const { port, plugin } = await servePlugin(folder)
+    const tls = '{ca_bundle: certs/mcp/gateway/ca.crt, check_hostname: false}'
+    const { url, line } = await servePluginsUser(folder, port, { env: { [`${KEY}TLS`]: tls } })
+    expect(await echoed(url)).toEqual([502, 'GW_PLUGIN_FAILED'])
+    await line(/wants a client certificate, and the gateway has none/)
+    expect(plugin.asked).toEqual([])
   })
 
   it('take what they need from the environment alone', async () => {
     const folder = await makeCertificates()
     const [server, client] = [`certs/mcp/plugins/${PLUGIN}`, 'certs/mcp/gateway']
-    const text = (url: string): string =>
-      `listeners: [{listen: "127.0.0.1:0"}]\nservers: {plugin: {endpoints: [{url: "${url}"}]}}\nroutes: [{path: /mcp, servers: [plugin]}]\nstate_dir: state\n`
-    const serve = async (url: string, env: Readonly<Record<string, string>>): Promise<string> => {
-      writeFileSync(join(folder, 'sallyport.yaml'), text(url))
+    const serve = async (text: string, env: Readonly<Record<string, string>>): Promise<string> => {
+      const rest = 'listeners: [{listen: "127.0.0.1:0"}]\nroutes: [{path: /mcp, servers: [one]}]\n'
+      writeFileSync(join(folder, 'sallyport.yaml'), `${rest}state_dir: state\n${text}\n`)
       const [, address = ''] = await startCli(['serve'], { cwd: folder, env }).line(
         /^listening on (\S+)$/m,
       )
       return address
     }
-    const plugin = await startHttpServer((request, response) => {
-      request.resume().on('end', () => response.end('{}'))
+    const one = (url: string): string => `servers: {one: {endpoints: [{url: "${url}"}]}}`
+    const plugin = await startPluginServer({
+      onHook: () => ({ continue_processing: false, violation: { reason: 'no' } }),
     })
-    const inFront = await serve(plugin.url, {
+    const inFront = await serve(one(plugin.url), {
       SALLYPORT__LISTENERS__0__TLS__CERT_FILE: `${server}/server.crt`,
       SALLYPORT__LISTENERS__0__TLS__KEY_FILE: `${server}/server.key`,
       SALLYPORT__LISTENERS__0__TLS__CLIENT_CA_FILE: `${server}/ca.crt`,
       SALLYPORT__LISTENERS__0__TLS__CLIENT_AUTH: '2',
     })
-    const user = await serve(`${inFront}/mcp`, {
-      SALLYPORT__SERVERS__PLUGIN__TLS__CERT_FILE: `${client}/client.crt`,
-      SALLYPORT__SERVERS__PLUGIN__TLS__KEY_FILE: `${client}/client.key`,
-      SALLYPORT__SERVERS__PLUGIN__TLS__CA_CERT: `${client}/ca.crt`,
-      SALLYPORT__SERVERS__PLUGIN__TLS__CHECK_HOSTNAME: 'false',
+    const entry = `{name: ${PLUGIN}, kind: external, hooks: [tool_pre_invoke], mcp: {url: "${inFront}/mcp"}}`
+    const user = await serve(`${one(plugin.url)}\nplugins: [${entry}]`, {
+      PLUGINS_CLIENT_MTLS_CERTFILE: `${client}/client.crt`,
+      PLUGINS_CLIENT_MTLS_KEYFILE: `${client}/client.key`,
+      PLUGINS_CLIENT_MTLS_CA_BUNDLE: `${client}/ca.crt`,
+      PLUGINS_CLIENT_MTLS_VERIFY: 'true',
+      PLUGINS_CLIENT_MTLS_CHECK_HOSTNAME: 'false',
     })
-    expect((await call(`${user}/mcp`)).status).toBe(200)
+    expect(await echoed(user)).toEqual([403, 'GW_PLUGIN_DENIED'])
+  })
+})
+
+/** As the guide of another gateway has it for a plugin behind mutual TLS, to the letter. */
+const FOREIGN = `plugins:
+  - name: "ReplaceBadWordsPlugin"
+    kind: "external"
+    mcp:
+      proto: STREAMABLEHTTP
+      url: https://127.0.0.1:8000/mcp
+      tls:
+        certfile: certs/mcp/gateway/client.crt
+        keyfile: certs/mcp/gateway/client.key
+        ca_bundle: certs/mcp/gateway/ca.crt
+        verify: true
+        check_hostname: false
+`
+
+describe('the plugins of another gateway', () => {
+  it('are taken as they stand, without hooks, over mutual TLS', async () => {
+    const folder = await makeCertificates()
+    const server = await startEverythingServer()
+    onTestFinished(() => server.close())
+    const rest = `listeners: [{listen: "127.0.0.1:0"}]
+servers: {one: {endpoints: [{url: "${server.url}"}]}}
+routes: [{path: /mcp, servers: [one]}]
+state_dir: state
+`
+    const onConfig = (name: string) => {
+      const its = { mode: 'enforce', priority: 150, conditions: [], tags: ['plugin'] }
+      return { name, kind: 'filters.Words', hooks: ['tool_pre_invoke', 'tool_post_invoke'], ...its }
+    }
+    const { port, plugin } = await servePlugin(folder, onConfig)
+    writeFileSync(join(folder, 'sallyport.yaml'), rest + FOREIGN)
+    const check = await runCli(['check'], { cwd: folder })
+    expect(check).toMatchObject({ code: 0 })
+    // But for the port: that of the test's plugin is any free one.
+    const env = { [`${KEY}URL`]: `https://127.0.0.1:${port}/mcp` }
+    const serve = startCli(['serve'], { cwd: folder, env })
+    const [, url = ''] = await serve.line(/^listening on (\S+)$/m)
+    expect(await echoed(url)).toBe('oh crud')
+    expect(plugin.configsAsked).toEqual([PLUGIN])
+    expect(plugin.asked.map(({ hook }) => hook)).toEqual(['tool_pre_invoke', 'tool_post_invoke'])
   })
 })
 

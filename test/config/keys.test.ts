@@ -292,25 +292,44 @@ const LISTENER_KEYS = [
   ...['server_names', 'to', 'connect_timeout', 'idle_timeout'].map((key) => `passthrough[].${key}`),
 ].map((key) => `listeners[].${key}`)
 
+const CLIENT_TLS_KEYS = [
+  ...CREDENTIAL_KEYS,
+  'ca_cert',
+  'system_roots',
+  'server_name',
+  'check_hostname',
+  'pinned_certificates',
+  'pinned_certificates_file',
+  'min_version',
+  'max_version',
+  'cipher_suites',
+  'curve_preferences',
+  'insecure_skip_verify',
+  'insecure_allow_readable_keys',
+]
 /** In upstream-tls.test.ts, each with its effect. */
-const CLIENT_TLS_KEYS = ['tls', 'endpoints[].tls'].flatMap((tls) =>
-  [
-    ...CREDENTIAL_KEYS,
-    'ca_cert',
-    'system_roots',
-    'server_name',
-    'check_hostname',
-    'pinned_certificates',
-    'pinned_certificates_file',
-    'min_version',
-    'max_version',
-    'cipher_suites',
-    'curve_preferences',
-    'insecure_skip_verify',
-    'insecure_allow_readable_keys',
-  ].map((key) => `servers.<name>.${tls}.${key}`),
+const SERVER_TLS_KEYS = ['tls', 'endpoints[].tls'].flatMap((tls) =>
+  CLIENT_TLS_KEYS.map((key) => `servers.<name>.${tls}.${key}`),
 )
-const UPSTREAM_KEYS = [...CLIENT_TLS_KEYS, 'servers.<name>.http2', 'servers.<name>.allow_cleartext']
+const UPSTREAM_KEYS = [...SERVER_TLS_KEYS, 'servers.<name>.http2', 'servers.<name>.allow_cleartext']
+
+/** In plugins.test.ts, each with its effect. */
+const PLUGIN_KEYS = [
+  'routes[].plugins',
+  ...['name', 'kind', 'hooks', 'mode', 'priority', 'timeout'].map((key) => `plugins[].${key}`),
+  ...[
+    'proto',
+    'url',
+    'http2',
+    'allow_cleartext',
+    'max_connections',
+    'max_pending',
+    'connect_timeout',
+    ...[...CLIENT_TLS_KEYS, 'certfile', 'keyfile', 'keyfile_password', 'ca_bundle', 'verify'].map(
+      (key) => `tls.${key}`,
+    ),
+  ].map((key) => `plugins[].mcp.${key}`),
+]
 
 function withKey({ path, written }: KeyCase): string {
   const document = parseDocument(MINIMAL)
@@ -338,6 +357,7 @@ describe('every key', () => {
       ...TLS_KEYS,
       ...LISTENER_KEYS,
       ...UPSTREAM_KEYS,
+      ...PLUGIN_KEYS,
     ])
     expect(leaves.filter((path) => !tested.has(path))).toEqual([])
     expect([...tested].filter((key) => !leaves.includes(key))).toEqual([])
@@ -353,6 +373,29 @@ describe('every key', () => {
 
   it.each(cases)('$key can be set by a variable', (key) => {
     expect(key.read(loadValid(MINIMAL, toVariable(key)).options, folder)).toEqual(key.set)
+  })
+
+  it('is required only where nothing stands in for it', () => {
+    const keys = describeConfig()
+    expect(keys.filter((key) => key.required && key.default !== undefined)).toEqual([])
+    expect(keys.flatMap(({ path, required }) => (required ? path : []))).toEqual([
+      'listeners',
+      'listeners[].listen',
+      'listeners[].passthrough',
+      'listeners[].passthrough[].server_names',
+      'listeners[].passthrough[].to',
+      'servers.<name>.endpoints',
+      'servers.<name>.endpoints[].url',
+      'servers.<name>.endpoints[].command',
+      'routes[].path',
+      'routes[].servers',
+      'plugins[].name',
+      'plugins[].kind',
+      'plugins[].mcp',
+      'plugins[].mcp.url',
+      'admin.listen',
+      'audit.file',
+    ])
   })
 
   it('is described, and names only error codes that exist', () => {

@@ -84,6 +84,10 @@ describe('the shown configuration', () => {
       'servers.<name>.tls.password',
       'servers.<name>.endpoints[].args',
       'servers.<name>.endpoints[].env',
+      'plugins[].mcp.tls.key_password',
+      'plugins[].mcp.tls.key_identifier',
+      'plugins[].mcp.tls.password',
+      'plugins[].mcp.tls.keyfile_password',
       'sessions.keys',
     ])
   })

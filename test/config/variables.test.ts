@@ -172,7 +172,7 @@ describe('a SALLYPORT__ variable', () => {
     [
       'SALLYPORT__',
       '""',
-      'unset it; known here: listeners, servers, routes, limits, sessions, admin, log, audit, state_dir, drain_timeout, tls_reload_interval, insecure_allow_public',
+      'unset it; known here: listeners, servers, routes, plugins, limits, sessions, admin, log, audit, state_dir, drain_timeout, tls_reload_interval, insecure_allow_public',
     ],
     ['SALLYPORT____PROTO____X', '""', undefined],
   ])('%s names no key', (variable, got, mend) => {

@@ -19,6 +19,7 @@ import {
 import type { FrontOptions } from '../../src/mcp/front/options.ts'
 import type { McpLimits } from '../../src/mcp/index.ts'
 import { silentLog } from '../../src/observability/index.ts'
+import type { PluginOptions } from '../../src/plugins/index.ts'
 import type {
   EndpointOptions,
   HttpEndpointOptions,
@@ -33,6 +34,10 @@ export interface TestGatewayOptions {
   /** Further routes: servers by path. */
   readonly routes?: Readonly<Record<string, readonly string[]>>
   readonly tools?: Readonly<Record<string, Partial<ToolRuleOptions>>>
+  /** Asked on every route but those of `routePlugins`. */
+  readonly plugins?: readonly PluginOptions[]
+  /** Names of plugins by path. */
+  readonly routePlugins?: Readonly<Record<string, readonly string[]>>
   readonly catalog?: Partial<CatalogOptions>
   readonly legacy?: Partial<LegacyBackOptions>
   readonly fronts?: Partial<FrontOptions>
@@ -146,9 +151,11 @@ export function gatewayOptions(test: TestGatewayOptions): GatewayOptions {
     routes: Object.entries(routes).map(([path, servers]) => ({
       path,
       servers,
+      plugins: test.routePlugins?.[path] ?? (test.plugins ?? []).map(({ name }) => name),
       catalog: { ...CATALOG, ...test.catalog },
       channels: { httpSse: true, webSocket: true },
     })),
+    plugins: test.plugins ?? [],
     limits: {
       maxBodyBytes: 4_194_304,
       maxJsonDepth: 64,

@@ -32,11 +32,11 @@ const EXAMPLES = ['example-plugin-a', 'example-plugin-b']
 const GATEWAY_NAME = 'mcp-gateway'
 
 type Uses = Extract<CertificateUses, { readonly ok: true }>
-const NO_USES: Uses = { ok: true, files: [], pairs: [], authorities: [] }
+const NO_USES: Uses = { ok: true, files: [], pairs: [], authorities: [], plugins: [] }
 
 export async function all({ flags }: CertsCall): Promise<ExitCode> {
   const uses = readUses(flags)
-  const plugins = uses === undefined ? undefined : readPlugins(flags, uses !== NO_USES)
+  const plugins = uses === undefined ? undefined : readPlugins(flags, uses)
   if (uses === undefined || plugins === undefined) return exitCodes.config
   const places = [
     placeOf(flags.dir, 'gateway'),
@@ -62,7 +62,8 @@ function readUses({ config }: CertsFlags): Uses | undefined {
   return undefined
 }
 
-function readPlugins(flags: CertsFlags, hasConfig: boolean): readonly string[] | undefined {
+/** Those of the plugin list and those of the configuration. Undefined when the list has faults: they have been told. */
+function readPlugins(flags: CertsFlags, uses: Uses): readonly string[] | undefined {
   const environment = readCertsEnvironment()
   if ('place' in environment) {
     tellFaults('the environment', [environment])
@@ -73,13 +74,13 @@ function readPlugins(flags: CertsFlags, hasConfig: boolean): readonly string[] |
   const plugins = readExternalPlugins(file)
   if (plugins.ok) {
     if (plugins.names.length === 0) complain(`${file}: no plugin of kind "external" in it`)
-    return plugins.names
+    return [...new Set([...plugins.names, ...uses.plugins])]
   }
   if (!plugins.isMissing || asked !== undefined) {
     tellFaults(file, plugins.faults)
     return undefined
   }
-  if (hasConfig) return []
+  if (uses !== NO_USES) return uses.plugins
   complain(`${file}: no such file; making certificates for ${EXAMPLES.join(' and ')} as examples`)
   return EXAMPLES
 }

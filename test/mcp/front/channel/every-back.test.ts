@@ -37,6 +37,8 @@ async function start(back: string): Promise<Scene> {
   const mcp = buildMcp(options, pools, {
     ...tools,
     keys: ['a key for tests, long enough for all'],
+    viaName: 'sallyport-test',
+    hooksOf: () => undefined,
     onCall: (report) => calls.push(report),
   })
   await Promise.all(pools.map((pool) => pool.start()))

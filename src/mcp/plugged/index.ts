@@ -1,0 +1,2 @@
+// Views whose calls plugins look at.
+export { createPluggedView } from './plugged-view.ts'
