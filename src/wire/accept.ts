@@ -9,16 +9,17 @@ const JSON_TYPE = 'application/json'
 /** What clients send hardly differs, so what it means is worked out once. More than this many is somebody playing. */
 const MAX_KNOWN = 64
 const MAX_KNOWN_CHARS = 256
-const known = new Map<string, boolean>()
+const known = { POST: new Map<string, boolean>(), GET: new Map<string, boolean>() }
 
 export function acceptsAnswer(headers: RawHeaders, method: 'POST' | 'GET'): boolean {
   const accept = acceptOf(headers)
   if (accept === undefined) return true
-  const key = `${method} ${accept}`
-  const before = known.get(key)
+  const verdicts = known[method]
+  const before = verdicts.get(accept)
   if (before !== undefined) return before
   const isAccepted = accepts(mediaRanges(accept), method)
-  if (known.size < MAX_KNOWN && accept.length <= MAX_KNOWN_CHARS) known.set(key, isAccepted)
+  if (verdicts.size < MAX_KNOWN && accept.length <= MAX_KNOWN_CHARS)
+    verdicts.set(accept, isAccepted)
   return isAccepted
 }
 

@@ -4,6 +4,7 @@
 import { Content } from '../core/index.ts'
 import type { JsonObject, Span } from './inbound.ts'
 import { parseLossless } from './lossless-json.ts'
+import { inOnePiece } from './scan/json-scan.ts'
 
 /** Stands for a raw value in a text until its bytes are put there. Any other text may say the same: see `encodeJson`. */
 const MARK = '(raw value)'
@@ -119,18 +120,31 @@ export interface Splice {
 
 /** The same content with other bytes in some places, which are in order and apart. */
 export function spliced(content: Content, splices: readonly Splice[]): Content {
-  const chunks: Buffer[] = []
   let { length } = content
+  for (const { span, bytes } of splices) length += bytes.length - (span.end - span.start)
+  // A copy costs less than writing many small pieces.
+  if (length <= MAX_JOINED_BYTES) return Content.of(copied(content, splices, length))
+  const chunks: Buffer[] = []
   let from = 0
   for (const { span, bytes } of splices) {
     chunks.push(...new RawValue(content, from, span.start).slices(), bytes)
-    length += bytes.length - (span.end - span.start)
     from = span.end
   }
   chunks.push(...new RawValue(content, from, content.length).slices())
-  // A copy costs less than writing many small pieces.
-  if (length <= MAX_JOINED_BYTES) return Content.of(Buffer.concat(chunks, length))
   return new SplicedContent(chunks, length, new Set([content]))
+}
+
+function copied(content: Content, splices: readonly Splice[], length: number): Buffer {
+  const source = inOnePiece(content)
+  const copy = Buffer.allocUnsafe(length)
+  let [from, to] = [0, 0]
+  for (const { span, bytes } of splices) {
+    to += source.copy(copy, to, from, span.start)
+    to += bytes.copy(copy, to)
+    from = span.end
+  }
+  source.copy(copy, to, from)
+  return copy
 }
 
 /** Content with pieces of others, which are held and let go with it. */

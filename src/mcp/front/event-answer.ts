@@ -37,6 +37,7 @@ const STREAM_HEADERS: RawHeaders = [
   'no',
 ]
 const NO_HEADERS: RawHeaders = []
+const NO_CONTENT = 204
 
 /** What answers of one front share. */
 export interface EventAnswerContext {
@@ -148,10 +149,10 @@ export class EventAnswer {
   whole(status: number, json?: string | Content, headers: RawHeaders = NO_HEADERS): void {
     if (this.#state !== 'waiting') return
     const body = typeof json === 'string' ? Content.of(Buffer.from(json)) : json
-    const type = body === undefined ? NO_HEADERS : ['content-type', 'application/json']
-    const isBodiless = status === 204
-    const length = isBodiless ? NO_HEADERS : ['content-length', String(body?.length ?? 0)]
-    this.#answer.start(status, [...type, ...length, ...headers])
+    const own: string[] = []
+    if (body !== undefined) own.push('content-type', 'application/json')
+    if (status !== NO_CONTENT) own.push('content-length', String(body?.length ?? 0))
+    this.#answer.start(status, headers.length === 0 ? own : [...own, ...headers])
     if (body === undefined || body.chunks.length === 1) this.#answer.end(body?.chunks[0])
     else this.#sendPieces(body)
     this.#leave('answered')

@@ -26,12 +26,7 @@ export interface RenamedCall {
 }
 
 /** What a message may carry that has to be put into the server's words too, or that an answer may have to be kept for. */
-const UNUSUAL = [
-  '"requestState"',
-  '"inputResponses"',
-  'io.modelcontextprotocol/tasks',
-  '\\u',
-] as const
+const UNUSUAL = /"(?:requestState|inputResponses)"|io\.modelcontextprotocol\/tasks|\\u/
 
 export interface RenamingContext {
   readonly tools: NamedTools
@@ -61,8 +56,8 @@ export function renamedCall(
   const bytes = inOnePiece(content)
   const { name: span, closed } = spans
   // Nothing in the arguments says anything about the call.
-  const around = bytes.toString('latin1', 0, closed.start) + bytes.toString('latin1', closed.end)
-  if (UNUSUAL.some((it) => around.includes(it))) return undefined
+  if (UNUSUAL.test(bytes.toString('latin1', 0, closed.start))) return undefined
+  if (UNUSUAL.test(bytes.toString('latin1', closed.end))) return undefined
   const own = Buffer.from(JSON.stringify(tool.name))
   return {
     server: tool.server,

@@ -117,7 +117,7 @@ export class Requests {
 
   /** Sends a call in its client's bytes. False: it cannot go so, and nothing was done. */
   runVerbatim(target: RequestTarget, verbatim: VerbatimPost): boolean {
-    const key = idKey(verbatim.id)
+    const { key } = verbatim
     const call = new VerbatimFrontCall(verbatim, this.#contextOf(key, target))
     if (!call.go()) return false
     this.#open.set(key, call)

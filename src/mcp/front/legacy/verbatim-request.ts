@@ -13,17 +13,19 @@ import type { NamedTool } from '../../view/named-tools.ts'
 import type { VerbatimCall, VerbatimRequest, VerbatimSink } from '../../view/verbatim.ts'
 import type { FrontVisit } from '../visit.ts'
 import { LegacyCall, type LegacyCallContext } from './call.ts'
-import { readRequest } from './messages.ts'
+import { idKey, readRequest } from './messages.ts'
 import type { PostAnswer } from './post-answer.ts'
 
 /** A POST that may go so. */
 export interface VerbatimPost extends Pick<VerbatimRequest, 'content' | 'spans'> {
   readonly id: RpcId
+  /** As `idKey`, which is how the client wrote it. */
+  readonly key: string
   readonly tool: NamedTool
 }
 
 /** Members that are about more than the call itself, or that legacy servers must not be sent. */
-const UNUSUAL = ['"_meta"', '"task"', '"requestState"', '"inputResponses"', '\\u'] as const
+const UNUSUAL = /"(?:_meta|task|requestState|inputResponses)"|\\u/
 
 /** Undefined: the call goes through the view. */
 export function verbatimPost({
@@ -38,14 +40,17 @@ export function verbatimPost({
   if (id === undefined || spans === undefined) return undefined
   const content = body instanceof Content ? body : Content.of(body)
   const bytes = inOnePiece(content)
-  const { closed } = spans
+  const { closed, name } = spans
+  // Within the quotes: a name with an escape has no span.
+  const tool = tools.at(bytes.toString('utf8', name.start + 1, name.end - 1))
+  if (tool?.server.eras.speaks('modern') !== false) return undefined
   // Nothing in the arguments says anything about the call.
-  const around = bytes.toString('latin1', 0, closed.start) + bytes.toString('latin1', closed.end)
-  if (UNUSUAL.some((it) => around.includes(it))) return undefined
+  if (UNUSUAL.test(bytes.toString('latin1', 0, closed.start))) return undefined
+  if (UNUSUAL.test(bytes.toString('latin1', closed.end))) return undefined
   // An id that was written in another way than it is here would not be recognised when the client cancels.
-  if (textOf(bytes, spans.id) !== JSON.stringify(id)) return undefined
-  const tool = tools.at(JSON.parse(textOf(bytes, spans.name)) as string)
-  return tool && { id, tool, content, spans }
+  const key = idKey(id)
+  if (bytes.toString('utf8', spans.id.start, spans.id.end) !== key) return undefined
+  return { id, key, tool, content, spans }
 }
 
 /** The call, from when it was sent to when it is over. */
@@ -88,9 +93,8 @@ export class VerbatimFrontCall implements VerbatimSink {
   onAnswer(answer: Content, idSpan: Span): void {
     if (!this.#over()) return
     this.#context.onOver()
-    const { id } = this.#post
-    const own = { span: idSpan, bytes: Buffer.from(JSON.stringify(id)) }
-    this.post.respond(id, spliced(answer, [own]))
+    const { id, key } = this.#post
+    this.post.respond(id, spliced(answer, [{ span: idSpan, bytes: Buffer.from(key) }]))
   }
 
   onUnusual(): void {
@@ -117,8 +121,4 @@ export class VerbatimFrontCall implements VerbatimSink {
     this.#post.content.letGo()
     return true
   }
-}
-
-function textOf(bytes: Buffer, { start, end }: Span): string {
-  return bytes.toString('utf8', start, end)
 }
