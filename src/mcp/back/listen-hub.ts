@@ -20,11 +20,14 @@ const MAX_NAMED = 10_000
 export class ListenHub implements ServerView {
   readonly #view: ServerView
   readonly #clock: Clock
+  readonly #random: () => number
   readonly #shared = new Map<string, SharedListen>()
 
-  constructor(view: ServerView, clock: Clock) {
+  /** `random` returns numbers from 0 to 1, as Math.random does. */
+  constructor(view: ServerView, clock: Clock, random: () => number = Math.random) {
     this.#view = view
     this.#clock = clock
+    this.#random = random
   }
 
   get name(): string {
@@ -64,7 +67,8 @@ export class ListenHub implements ServerView {
 
   #begin(key: string): SharedListen {
     const onEmpty = (): void => void this.#shared.delete(key)
-    const shared = new SharedListen({ view: this.#view, clock: this.#clock, onEmpty })
+    const [view, clock, random] = [this.#view, this.#clock, this.#random]
+    const shared = new SharedListen({ view, clock, random, onEmpty })
     this.#shared.set(key, shared)
     return shared
   }

@@ -32,6 +32,8 @@ const GIVE_UP_AFTER_MS = 600_000
 export interface SharedListenContext {
   readonly view: ServerView
   readonly clock: Clock
+  /** Numbers from 0 to 1, as Math.random gives. */
+  readonly random: () => number
   /** The last listener has left. */
   onEmpty(): void
 }
@@ -238,7 +240,7 @@ export class SharedListen {
 
   #comeBack(error: GatewayError | RpcError): void {
     if (this.#hearing.size + this.#waiting.size === 0) return
-    const { clock } = this.#context
+    const { clock, random } = this.#context
     const awayMs = clock.monotonicMs() - (this.#lostAtMs ?? 0)
     // What the server itself answers, it would answer again.
     if (awayMs >= GIVE_UP_AFTER_MS || !(error instanceof GatewayError)) {
@@ -250,7 +252,7 @@ export class SharedListen {
     this.#retryCount++
     this.#retry?.cancel()
     // Spread, so that all callers do not come back to a restarted server in the same moment.
-    const delayMs = (steadyMs * (1 + Math.random())) / 2
+    const delayMs = (steadyMs * (1 + random())) / 2
     this.#retry = clock.after(delayMs, () => {
       if (this.#next === undefined) this.#open(this.#union())
     })

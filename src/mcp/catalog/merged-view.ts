@@ -76,7 +76,7 @@ class Merged implements MergedView {
   constructor(members: readonly CatalogMember[], context: CatalogContext) {
     const { options, clock, random, log, observer } = context
     this.name = context.name
-    this.#views = members.map(({ view }) => sharingListens(view, clock))
+    this.#views = members.map(({ view }) => sharingListens(view, clock, random))
     this.#servers = members.map((it) => it.name)
     const onListChange = (server: number, kinds: readonly CatalogueKind[]): void => {
       for (const kind of kinds) this.#cache.invalidate(server, kind)
@@ -296,6 +296,6 @@ class Merged implements MergedView {
 }
 
 /** A server that shares its streams already is not made to do so twice. */
-function sharingListens(view: ServerView, clock: Clock): ServerView {
-  return view instanceof ListenHub ? view : new ListenHub(view, clock)
+function sharingListens(view: ServerView, clock: Clock, random: () => number): ServerView {
+  return view instanceof ListenHub ? view : new ListenHub(view, clock, random)
 }
