@@ -1,5 +1,6 @@
 // What callers are told when a legacy server's session, or its answer, is not what it should be.
 import { GatewayError, type ErrorCode } from '../../../core/index.ts'
+import { RPC_CODE } from '../../translate/errors.ts'
 import type { RpcError } from '../../view/server-view.ts'
 import type { Fate } from './call-reader.ts'
 
@@ -10,6 +11,23 @@ const ENDS_SESSION: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'GW_UPSTREAM_TLS',
   'GW_UPSTREAM_UNREACHABLE',
 ])
+
+/** What servers say who do not begin sessions. */
+const OF_ANOTHER_ERA: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'GW_UNSUPPORTED_VERSION',
+  'GW_UPSTREAM_INITIALIZE',
+  'GW_WRONG_ERA',
+])
+
+/** What a server is told whose question nobody will answer. */
+export const GIVEN_UP: RpcError = {
+  code: RPC_CODE.internal,
+  message: 'the client has given up the call',
+}
+
+export function isOfAnotherEra({ code }: GatewayError): boolean {
+  return OF_ANOTHER_ERA.has(code)
+}
 
 export function endsSession({ code }: GatewayError): boolean {
   return ENDS_SESSION.has(code)

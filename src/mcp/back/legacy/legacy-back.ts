@@ -122,7 +122,7 @@ class LegacyServerBack implements LegacyBack {
 
   callVerbatim(request: VerbatimRequest, sink: VerbatimSink): VerbatimCall | undefined {
     const session = this.#sessions.find(request)
-    const verbatim = session?.callVerbatim(request, sink)
+    const verbatim = session?.verbatim.begin(request, sink)
     if (session === undefined || verbatim === undefined) return undefined
     return {
       cancel: () => verbatim.cancel(),

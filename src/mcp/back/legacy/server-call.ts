@@ -4,42 +4,32 @@ import { GatewayError, type LiveMember } from '../../../core/index.ts'
 import type { RoutedSink } from '../../../routing/index.ts'
 import type { UpstreamCall } from '../../../upstream/index.ts'
 import { isObject, isRpcId, type JsonObject, type RpcId } from '../../../wire/index.ts'
-import { RPC_CODE, toRpcError } from '../../translate/errors.ts'
+import { toRpcError } from '../../translate/errors.ts'
 import { ASKING_METHODS, type InputRequest } from '../../translate/input-requests.ts'
 import { isAtLeast } from '../../translate/log-levels.ts'
 import type { RpcError, ViewRequest } from '../../view/server-view.ts'
 import type { AnswerHeadSeen } from '../answer-reader.ts'
 import { CallAnswer, type CallAnswerListener } from './call-answer.ts'
 import { CallQuestions } from './call-questions.ts'
-import type { CallReader, Fate, RetryReader } from './call-reader.ts'
+import type { CallReader, RetryReader } from './call-reader.ts'
 import type { CallSession } from './call-session.ts'
 import {
   endsSession,
   fateOf,
+  GIVEN_UP,
   noAnswer,
   refusedWith,
   sessionLost,
   tooLargeToHold,
 } from './failures.ts'
 import { legacyParams } from './legacy-params.ts'
+import { type HeldOutcome, type Outcome, tell } from './outcome.ts'
 import type { Parkable } from './parked-calls.ts'
 import type { Answered, Question } from './questions.ts'
 import { digestOf } from './request-state.ts'
 
-type Outcome =
-  | { readonly kind: 'result'; readonly result: JsonObject }
-  | { readonly kind: 'error'; readonly error: RpcError }
-  | { readonly kind: 'failure'; readonly error: GatewayError; readonly fate: Fate }
-
-/** An outcome that came while nobody read. */
-interface Held {
-  readonly outcome: Outcome
-  readonly bytes: number
-}
-
 const BAD_REQUEST = 400
 const NOT_FOUND = 404
-const GIVEN_UP: RpcError = { code: RPC_CODE.internal, message: 'the client has given up the call' }
 
 export class ServerCall implements LiveMember, Parkable, CallAnswerListener {
   place = -1
@@ -56,7 +46,7 @@ export class ServerCall implements LiveMember, Parkable, CallAnswerListener {
   #answer: CallAnswer | undefined
   #from: string | undefined
   #refusal: RpcError | undefined
-  #held: Held | undefined
+  #held: HeldOutcome | undefined
   #isOver = false
 
   /** `id`: of a request that was sent already. */
@@ -307,10 +297,4 @@ export class ServerCall implements LiveMember, Parkable, CallAnswerListener {
       if (rpcId !== undefined) this.#session.refuse(rpcId, GIVEN_UP, this.#from)
     }
   }
-}
-
-function tell(reader: CallReader, outcome: Outcome): void {
-  if (outcome.kind === 'result') reader.onResult(outcome.result)
-  else if (outcome.kind === 'error') reader.onError(outcome.error)
-  else reader.onFailure(outcome.error, outcome.fate)
 }

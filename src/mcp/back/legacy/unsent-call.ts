@@ -3,14 +3,13 @@
 import type { GatewayError } from '../../../core/index.ts'
 import type { JsonObject } from '../../../wire/index.ts'
 import { RPC_CODE } from '../../translate/errors.ts'
-import type { RpcError, ViewRequest } from '../../view/server-view.ts'
+import type { ViewRequest } from '../../view/server-view.ts'
 import type { AskingSession } from './asking-session.ts'
 import type { RetryReader } from './call-reader.ts'
+import { GIVEN_UP } from './failures.ts'
 import type { Parkable } from './parked-calls.ts'
 import type { Answered, Question } from './questions.ts'
 import { digestOf } from './request-state.ts'
-
-const GIVEN_UP: RpcError = { code: RPC_CODE.internal, message: 'the client has given up the call' }
 
 export class UnsentCall implements Parkable {
   readonly callerKey: string

@@ -5,12 +5,10 @@ import {
   toGatewayError,
   type Clock,
   type Deadlines,
-  type ErrorCode,
   type GatewayError,
   type RawHeaders,
 } from '../../../core/index.ts'
-import type { Log } from '../../../observability/index.ts'
-import type { Pool, RoutedSink } from '../../../routing/index.ts'
+import type { RoutedSink } from '../../../routing/index.ts'
 import type { UpstreamCall } from '../../../upstream/index.ts'
 import { isObject, type JsonObject, type RpcId } from '../../../wire/index.ts'
 import type {
@@ -20,12 +18,10 @@ import type {
   ViewOrigin,
   ViewRequest,
 } from '../../view/server-view.ts'
-import type { VerbatimRequest, VerbatimSink } from '../../view/verbatim.ts'
 import type { CallAnswer } from './call-answer.ts'
 import type { CallReader } from './call-reader.ts'
 import type { CallSession } from './call-session.ts'
-import { closing, tooManyListeners } from './failures.ts'
-import type { Notices } from './notices.ts'
+import { closing, isOfAnotherEra, tooManyListeners } from './failures.ts'
 import type { Parking } from './parking.ts'
 import { canBeAsked, type Question } from './questions.ts'
 import { ServerCall } from './server-call.ts'
@@ -34,39 +30,20 @@ import { SessionListeners, type SessionListener } from './session-listeners.ts'
 import { SessionLogLevel } from './session-log-level.ts'
 import { SessionStream } from './session-stream.ts'
 import { SessionWire } from './session-wire.ts'
-import { VerbatimServerCall, type VerbatimSession } from './verbatim-call.ts'
+import type { UpstreamSessionContext } from './upstream-session-context.ts'
+import type { VerbatimServerCall } from './verbatim-call.ts'
+import { VerbatimCalls } from './verbatim-calls.ts'
 
-const OF_ANOTHER_ERA: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'GW_UNSUPPORTED_VERSION',
-  'GW_UPSTREAM_INITIALIZE',
-  'GW_WRONG_ERA',
-])
-
-export interface UpstreamSessionContext {
-  readonly pool: Pool
-  readonly clock: Clock
-  readonly notices: Notices
-  readonly parking: Parking
-  readonly drains: Deadlines<CallAnswer>
-  readonly log: Log
-  /** The server does not begin sessions, as if it were not of the legacy era. */
-  readonly onWrongEra: () => void
-  /** It takes no new calls; those under way may finish. */
-  readonly onRetired: (session: UpstreamSession) => void
-  /** Nothing is left of it. */
-  readonly onOver: (session: UpstreamSession) => void
-}
-
-export class UpstreamSession implements CallSession, VerbatimSession {
+export class UpstreamSession implements CallSession {
   readonly caller: Caller
   readonly startedAtMs: number
   readonly logLevel: SessionLogLevel
+  readonly verbatim: VerbatimCalls
   readonly #context: UpstreamSessionContext
   readonly #wire: SessionWire
   readonly #messages: ServerMessages
   readonly #listeners: SessionListeners
   readonly #calls = new LiveSet<ServerCall>()
-  readonly #verbatim = new LiveSet<VerbatimServerCall>()
   #initialized: JsonObject = {}
   #stream: SessionStream | undefined
   #lastUsedMs: number
@@ -90,6 +67,8 @@ export class UpstreamSession implements CallSession, VerbatimSession {
     })
     const onServerMessage = (message: JsonObject): void => this.#receive(message)
     this.#wire = new SessionWire(origin.headers, { ...context, onServerMessage })
+    const onLeft = (): void => this.#onLeft()
+    this.verbatim = new VerbatimCalls(this, { messages: this.#messages, wire: this.#wire, onLeft })
   }
 
   /** @throws GatewayError The server could not be reached, or refused. */
@@ -143,7 +122,7 @@ export class UpstreamSession implements CallSession, VerbatimSession {
   }
 
   get isBusy(): boolean {
-    return this.#calls.size > 0 || this.#verbatim.size > 0 || this.#listeners.size > 0
+    return this.#calls.size > 0 || this.verbatim.size > 0 || this.#listeners.size > 0
   }
 
   /** Since its last call or listener; 0 while there is one. */
@@ -168,21 +147,7 @@ export class UpstreamSession implements CallSession, VerbatimSession {
     return call
   }
 
-  /** Sends a request in its client's bytes. Undefined: something has to be asked, or said, before. */
-  callVerbatim(request: VerbatimRequest, sink: VerbatimSink): VerbatimServerCall | undefined {
-    const { logLevel } = request
-    if (this.#messages.hasHeld) return undefined
-    if (this.logLevel.enter(logLevel) !== undefined) {
-      this.logLevel.leave(logLevel)
-      return undefined
-    }
-    const call = new VerbatimServerCall(this, { id: this.nextId(), logLevel }, sink)
-    this.#verbatim.add(call)
-    call.attach(this.#wire.sendVerbatim(request, call.id, call))
-    return call
-  }
-
-  /** Goes on with such a call as with any other; `request` says the same. `reader` hears nothing before this has returned. */
+  /** Goes on with a verbatim call as with any other; `request` says the same. `reader` hears nothing before this has returned. */
   takeOver(verbatim: VerbatimServerCall, request: ViewRequest, reader: CallReader): ServerCall {
     const call = new ServerCall(this, request, reader, verbatim.id)
     void this.logLevel.enter(request.logLevel)
@@ -256,12 +221,6 @@ export class UpstreamSession implements CallSession, VerbatimSession {
     this.#onLeft()
   }
 
-  leaveVerbatim(call: VerbatimServerCall): void {
-    this.#verbatim.delete(call)
-    this.logLevel.leave(call.logLevel)
-    this.#onLeft()
-  }
-
   retire(): void {
     if (this.#state === 'retired' || this.#state === 'over') return
     this.#state = 'retired'
@@ -273,7 +232,7 @@ export class UpstreamSession implements CallSession, VerbatimSession {
   /** Ends it, whatever is under way. */
   close(): void {
     this.retire()
-    this.#takeOverAll()
+    this.verbatim.giveWay()
     for (const call of this.#calls.snapshot()) call.cut(closing())
     this.#end()
   }
@@ -287,7 +246,7 @@ export class UpstreamSession implements CallSession, VerbatimSession {
     try {
       return await this.#wire.initialize(this.caller)
     } catch (thrown) {
-      if (OF_ANOTHER_ERA.has(toGatewayError(thrown).code)) this.#context.onWrongEra()
+      if (isOfAnotherEra(toGatewayError(thrown))) this.#context.onWrongEra()
       throw thrown
     }
   }
@@ -317,12 +276,8 @@ export class UpstreamSession implements CallSession, VerbatimSession {
 
   /** `call`: on whose stream it came. A question may be about any call, or need one to carry it. */
   #receive(message: JsonObject, call?: ServerCall): void {
-    if ('method' in message && 'id' in message) this.#takeOverAll()
+    if ('method' in message && 'id' in message) this.verbatim.giveWay()
     this.#messages.receive(message, call)
-  }
-
-  #takeOverAll(): void {
-    for (const call of this.#verbatim.snapshot()) call.giveWay()
   }
 
   #onLeft(): void {

@@ -11,7 +11,13 @@ import {
 } from '../../../core/index.ts'
 import type { EndpointStatus, RoutedSink } from '../../../routing/index.ts'
 import type { UpstreamCall } from '../../../upstream/index.ts'
-import { idSpanOfResult, inOnePiece, textAround, type Span } from '../../../wire/index.ts'
+import {
+  idSpanOfResult,
+  inOnePiece,
+  isEventStream,
+  type Span,
+  textAround,
+} from '../../../wire/index.ts'
 import { readHead } from '../answer-head.ts'
 import { MAX_DEPTH, MAX_MESSAGE_BYTES } from '../answer-reader.ts'
 import { tells } from '../../view/telling.ts'
@@ -20,8 +26,10 @@ import type { VerbatimSink } from '../../view/verbatim.ts'
 /** What a call in bytes needs of its session. */
 export interface VerbatimSession {
   /** It is over, or was taken over. */
-  leaveVerbatim(call: VerbatimServerCall): void
+  leave(call: VerbatimServerCall): void
   cancelled(id: number, from: string | undefined): void
+  /** The server answers with an event stream, and would so the next time. */
+  onStreamed(): void
 }
 
 interface Head {
@@ -91,8 +99,14 @@ export class VerbatimServerCall implements LiveMember, RoutedSink {
 
   onHead(status: number, headers: RawHeaders, from: EndpointStatus): void {
     this.#head ??= { status, headers, from }
-    if (this.#next !== undefined) this.#next.onHead(status, headers, from)
-    else if (status !== OK || !isPlainJson(headers)) this.giveWay()
+    if (this.#next !== undefined) {
+      this.#next.onHead(status, headers, from)
+      return
+    }
+    const { contentType, encoding } = readHead(headers)
+    if (isEventStream(contentType)) this.#session.onStreamed()
+    const isJson = contentType !== undefined && JSON_TYPE.test(contentType)
+    if (status !== OK || encoding !== undefined || !isJson) this.giveWay()
   }
 
   onData(chunk: Uint8Array): boolean {
@@ -136,12 +150,7 @@ export class VerbatimServerCall implements LiveMember, RoutedSink {
   #leave(): boolean {
     if (this.#isOver) return false
     this.#isOver = true
-    this.#session.leaveVerbatim(this)
+    this.#session.leave(this)
     return true
   }
-}
-
-function isPlainJson(headers: RawHeaders): boolean {
-  const { contentType, encoding } = readHead(headers)
-  return encoding === undefined && contentType !== undefined && JSON_TYPE.test(contentType)
 }

@@ -5,7 +5,7 @@ import type { LegacyBack } from '../../../../src/mcp/back/legacy/index.ts'
 import type { VerbatimCall, VerbatimSink } from '../../../../src/mcp/view/verbatim.ts'
 import { until } from '../../../support/servers.ts'
 import { ask } from '../modern/view-of.ts'
-import { answerJson, backOf, callTool, done, scripted } from './back-of.ts'
+import { answerJson, backOf, callTool, done, openStream, scripted } from './back-of.ts'
 
 const CALLER = {
   key: 'someone',
@@ -82,6 +82,23 @@ it('keep the session from making room for another while they are under way', asy
   server.waiting[0]?.()
   await until(() => heard.answers.length === 1, 'the answer')
   expect((await other()).failures).toEqual([])
+})
+
+it('are not tried for a while at a server that answers with event streams', async () => {
+  const server = await scripted(({ id, params }, response) => {
+    if (params['name'] !== 'mine') return false
+    openStream(response)(done(id))
+    response.end()
+    return true
+  })
+  const { back } = await backOf([server.url])
+  await callTool(back, 'theirs')
+  callVerbatim(back)
+  await until(() => server.of('tools/call').length === 2, 'the call at the server')
+  const isRefused = () => callVerbatim(back).call === undefined
+  await until(isRefused, 'the stream to be seen')
+  for (let call = 1; call < 100; call++) expect(isRefused()).toBe(true)
+  expect(isRefused()).toBe(false)
 })
 
 it('fail when the back is closed', async () => {
