@@ -86,8 +86,10 @@ export class VerbatimServerCall implements LiveMember, RoutedSink {
     const next = this.#next
     const head = this.#head
     if (next === undefined || head === undefined) return
+    const chunks = this.#chunks
+    this.#chunks = []
     next.onHead(head.status, head.headers, head.from)
-    for (const chunk of this.#chunks) next.onData(chunk)
+    for (const chunk of chunks) next.onData(chunk)
   }
 
   /** From now on `next` hears the answer, from its beginning. Nothing before this has returned. */
