@@ -7,10 +7,10 @@ import type {
   ListenSink,
   ServerView,
   ViewCall,
-  ViewOrigin,
   ViewRequest,
   ViewSink,
 } from '../view/server-view.ts'
+import { textOfCaller } from '../view/caller-text.ts'
 import { namedIn, SharedListen } from './shared-listen.ts'
 
 /** URIs and tasks that the listeners of one caller may name together: each is kept, and sent with every new stream. */
@@ -44,7 +44,8 @@ export class ListenHub implements ServerView {
   }
 
   listen(request: ListenRequest, sink: ListenSink): ViewCall {
-    const key = sharingKey(request)
+    // A legacy server may make its changes depend on all that was said when the session began.
+    const key = textOfCaller(request.caller)
     const shared = this.#shared.get(key)
     const namedCount = (shared?.namedCount ?? 0) + namedIn(request.filter)
     if (namedCount > MAX_NAMED) return refused(sink)
@@ -72,11 +73,6 @@ export class ListenHub implements ServerView {
     this.#shared.set(key, shared)
     return shared
   }
-}
-
-/** A legacy server may make its changes depend on all that was said when the session began. */
-function sharingKey({ caller }: ViewOrigin): string {
-  return JSON.stringify([caller.key, caller.clientInfo, caller.capabilities])
 }
 
 function refused(sink: ListenSink): ViewCall {
