@@ -62,6 +62,7 @@ async function startRoute() {
   const gateway = await startTestGateway({
     servers: { one: [httpEndpoint(one.url, legacy)], two: [httpEndpoint(two.url, legacy)] },
     routes: { '/all': ['one', 'two'] },
+    tools: { two: { deny: ['secret'], rename: new Map([['own', 'other']]) } },
   })
   return { one, two, url: `${gateway.url}/all` }
 }
@@ -111,6 +112,18 @@ describe('a tool call of a legacy client on a route of legacy servers', () => {
     expect(text).toBe(body(String(id), 'search'))
     expect(client.sent()).toBe(1)
     expect(route.one.calls()).toBe(0)
+  })
+
+  it('keeps to the rules for tools of its server', async () => {
+    const route = await startRoute()
+    const client = await startClient(route)
+    const ask = async (name: string) => (await client.ask('r', { name })).json()
+    expect(await ask('two_other')).toEqual(answered('r'))
+    expect(route.two.last().call.params).toEqual({ name: 'own' })
+    for (const name of ['two_secret', 'two_own', 'three_search', 'search']) {
+      expect(await ask(name)).toMatchObject({ id: 'r', error: { code: -32_602 } })
+    }
+    expect(client.sent()).toBe(1)
   })
 
   it('is answered in the bytes of its server, but for the id', async () => {
